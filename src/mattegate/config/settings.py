@@ -1,0 +1,110 @@
+"""The settings of every part, as frozen values with their defaults.
+
+Rules of this file: standard library only, because worker processes import it; no setting is read anywhere else;
+units stand in the name. How files, environment and flags become these values is :mod:`mattegate.config.load`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mattegate.vocabulary.formats import ImageFormat
+from mattegate.vocabulary.options import Numerics, Refine
+
+MB = 1_000_000
+
+
+def default_home() -> Path:
+    """``MATTEGATE_HOME``, or the user's data folder by the XDG rules."""
+    if home := os.environ.get("MATTEGATE_HOME"):
+        return Path(home).expanduser()
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "mattegate"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which weights are offered and where they come from."""
+
+    default: str = "u2netp"
+    """The model of a request that names none."""
+    offered: tuple[str, ...] = ()
+    """The models a request may name; empty means every installed one."""
+    base_url: str = ""
+    """A mirror that holds the release files under their own names; tried before every other source."""
+    connect_timeout_s: float = 5.0
+    """How long one source may take to answer at all."""
+    memory_budget_mb: int = 1_500
+    """How much memory loaded models may take in one worker before the least recently used one is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSettings:
+    """What is accepted as an image; every limit is checked before a decoder sees a byte."""
+
+    types: tuple[ImageFormat, ...] = (ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.WEBP)
+    max_bytes: int = 10 * MB
+    """The decoded size; a base64 body may be a third larger on the wire."""
+    max_megapixels: float = 50.0
+    max_side: int = 16_384
+    max_frames: int = 1_000
+    """Animations are read as their first frame; beyond this many frames they are refused."""
+    stall_s: float = 15.0
+    """How long no byte may arrive."""
+    min_bytes_per_s: int = 20_000
+    total_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class CutoutSettings:
+    """What a cut-out is like when the caller does not say."""
+
+    numerics: Numerics = Numerics.NATIVE
+    refine: Refine = Refine.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Worker processes and the queue in front of them; 0 means: fit the machine."""
+
+    workers: int = 0
+    threads: int = 0
+    """Threads of one worker; 0 shares the cores among the workers."""
+    queue: int = 64
+    deadline_s: float = 60.0
+    time_limit_s: float = 30.0
+    memory_limit_mb: int = 1_500
+    """What one image may take beyond the loaded models."""
+    drain_s: float = 30.0
+    """How long work in hand may go on after SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where the data plane listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    prefix: str = ""
+    """Put in front of every path of the API."""
+    docs: bool = True
+    """Whether /docs and /openapi.json answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    home: Path = field(default_factory=default_home)
+    models: ModelSettings = ModelSettings()
+    upload: UploadSettings = UploadSettings()
+    cutout: CutoutSettings = CutoutSettings()
+    engine: EngineSettings = EngineSettings()
+    server: ServerSettings = ServerSettings()
+
+    @property
+    def models_dir(self) -> Path:
+        """Where verified weights and their licence acknowledgements lie."""
+        return self.home / "models"

@@ -1,0 +1,42 @@
+"""The one exception that carries a refusal: a reason of the catalogue and the facts of this case."""
+
+from __future__ import annotations
+
+from mattegate.vocabulary.reasons import REASONS, Reason
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an outcome that callers are meant to read, not an error
+    """A typed, explained no.
+
+    ``Refusal("upload.pixels", width=…, height=…, …)`` looks the code up in the catalogue; the keyword facts
+    fill its sentences. Facts are plain JSON values, so that a refusal can cross a process boundary.
+
+    Raises ``KeyError`` for a code that is not in the catalogue: that is a bug, not an answer.
+    """
+
+    def __init__(self, code: str, /, **facts: object) -> None:
+        self.reason: Reason = REASONS[code]
+        self.facts: dict[str, object] = facts
+        super().__init__(self.detail)
+
+    @property
+    def detail(self) -> str:
+        """The public sentence with this case's facts."""
+        return self.reason.sentence.format(**self.facts)
+
+    @property
+    def remedy(self) -> str:
+        """What the caller can do, with this case's facts."""
+        return self.reason.remedy.format(**self.facts)
+
+    @property
+    def operator_detail(self) -> str:
+        """The operator's sentence with this case's facts."""
+        return self.reason.operator.format(**self.facts)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (self.reason.code, self.facts)
+
+
+def _rebuild(code: str, facts: dict[str, object]) -> Refusal:
+    return Refusal(code, **facts)
