@@ -45,7 +45,7 @@ class Numerics(StrEnum):
 
 
 class Refine(StrEnum):
-    """What is done to the alpha matte after the network: nothing, a guided filter at the edges, or closed-form matting."""
+    """What is done to the matte after the network: nothing, a guided filter at the edges, or closed-form matting."""
 
     NONE = "none"
     EDGES = "edges"
@@ -163,7 +163,7 @@ _SIZE: Final = re.compile(r"(\d{1,5})\s*[x×]\s*(\d{1,5})", re.ASCII)
 _E = TypeVar("_E", bound=StrEnum)
 
 
-class _Bad(ValueError):
+class _BadValueError(ValueError):
     """Why a text is not a value of its option; becomes a refusal that names the option."""
 
 
@@ -173,7 +173,7 @@ def _flag(text: str) -> bool:
         return True
     if word in _FALSE:
         return False
-    raise _Bad("it must be true or false")
+    raise _BadValueError("it must be true or false")
 
 
 def _choice(kind: type[_E], aliases: Mapping[str, str] = MappingProxyType({})) -> Callable[[str], _E]:
@@ -182,19 +182,19 @@ def _choice(kind: type[_E], aliases: Mapping[str, str] = MappingProxyType({})) -
         try:
             return kind(aliases.get(word, word))
         except ValueError:
-            raise _Bad(f"it must be one of {', '.join(kind)}") from None
+            raise _BadValueError(f"it must be one of {', '.join(kind)}") from None
 
     return parse
 
 
 def _quality(text: str) -> int:
     if not re.fullmatch(r"\d{1,3}", text.strip(), re.ASCII) or not 1 <= int(text) <= 100:
-        raise _Bad("it must be a whole number from 1 to 100")
+        raise _BadValueError("it must be a whole number from 1 to 100")
     return int(text)
 
 
 def parse_colour(text: str) -> Colour:
-    """Read ``#rgb``, ``#rgba``, ``#rrggbb``, ``#rrggbbaa`` (with or without ``#``), ``rgb()``, ``rgba()`` or a CSS name.
+    """Read ``#rgb``, ``#rgba``, ``#rrggbb``, ``#rrggbbaa`` (``#`` may be missing), ``rgb()``, ``rgba()`` or a CSS name.
 
     Raises ``ValueError`` with the reason.
     """
@@ -208,7 +208,7 @@ def parse_colour(text: str) -> Colour:
         return Colour(*channels)
     if (match := _RGB.fullmatch(word)) and all(int(match[i]) <= 255 for i in (1, 2, 3)):
         return Colour(int(match[1]), int(match[2]), int(match[3]), round(float(match[4] or 1) * 255))
-    raise _Bad("it must be a colour such as #ffffff, rgb(255, 255, 255) or white, or blur, blur:4, or image")
+    raise _BadValueError("it must be a colour such as #ffffff, rgb(255, 255, 255) or white, or blur, blur:4, or image")
 
 
 def _background(text: str) -> Background | None:
@@ -220,7 +220,7 @@ def _background(text: str) -> Background | None:
     if word == "blur" or word.startswith("blur:"):
         amount = word.removeprefix("blur").removeprefix(":") or "2"
         if not re.fullmatch(r"\d{1,2}(\.\d{1,2})?", amount, re.ASCII) or not 0 < float(amount) <= 20:
-            raise _Bad("the blur must be more than 0 and at most 20 per cent of the longer side")
+            raise _BadValueError("the blur must be more than 0 and at most 20 per cent of the longer side")
         return Blur(float(amount))
     return parse_colour(word)
 
@@ -228,16 +228,16 @@ def _background(text: str) -> Background | None:
 def _length(text: str) -> Length:
     match = _LENGTH.fullmatch(text.strip())
     if not match:
-        raise _Bad("it must be a length such as 20px or 5%")
+        raise _BadValueError("it must be a length such as 20px or 5%")
     return Length(float(match[1]), match[2] == "%")
 
 
 def _margin(text: str) -> Margin:
     parts = [_length(part) for part in text.replace(",", " ").split()]
     if any(part.percent and part.value > 50 for part in parts):
-        raise _Bad("a margin is at most 50%")
+        raise _BadValueError("a margin is at most 50%")
     if any(not part.percent and part.value > MAX_OUTPUT_SIDE for part in parts):
-        raise _Bad(f"a margin is at most {MAX_OUTPUT_SIDE}px")
+        raise _BadValueError(f"a margin is at most {MAX_OUTPUT_SIDE}px")
     match parts:
         case [every]:
             return Margin(every, every, every, every)
@@ -245,7 +245,7 @@ def _margin(text: str) -> Margin:
             return Margin(vertical, horizontal, vertical, horizontal)
         case [top, right, bottom, left]:
             return Margin(top, right, bottom, left)
-    raise _Bad("it must be one, two or four lengths, in the order top right bottom left")
+    raise _BadValueError("it must be one, two or four lengths, in the order top right bottom left")
 
 
 def _size(text: str) -> Size | None:
@@ -257,10 +257,10 @@ def _size(text: str) -> Size | None:
     elif re.fullmatch(r"\d{1,5}", word, re.ASCII):
         size = Size(longest=int(word))
     else:
-        raise _Bad("it must be WIDTHxHEIGHT, one number for the longer side, or original")
+        raise _BadValueError("it must be WIDTHxHEIGHT, one number for the longer side, or original")
     sides = [side for side in (size.width, size.height, size.longest) if side is not None]
     if not all(1 <= side <= MAX_OUTPUT_SIDE for side in sides):
-        raise _Bad(f"each side must be 1 to {MAX_OUTPUT_SIDE} pixels")
+        raise _BadValueError(f"each side must be 1 to {MAX_OUTPUT_SIDE} pixels")
     return size
 
 
@@ -272,14 +272,14 @@ def _position(text: str) -> Position:
         return Position()
     match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%(?:[ ,]+(\d{1,3}(?:\.\d+)?)%)?", word, re.ASCII)
     if not match or float(match[1]) > 100 or float(match[2] or 0) > 100:
-        raise _Bad("it must be original, center, or one or two percentages such as 50% 100%")
+        raise _BadValueError("it must be original, center, or one or two percentages such as 50% 100%")
     return Position(float(match[1]), float(match[2] or match[1]))
 
 
 def _model(text: str) -> str | None:
     word = text.strip().lower()
     if word and not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", word, re.ASCII):
-        raise _Bad("a model name has at most 64 letters, digits, dots, dashes and underscores")
+        raise _BadValueError("a model name has at most 64 letters, digits, dots, dashes and underscores")
     return word or None
 
 
@@ -319,7 +319,7 @@ def parse_options(texts: Mapping[str, str]) -> CutoutOptions:
             )
         try:
             values[name] = PARSERS[name](text)
-        except _Bad as bad:
+        except _BadValueError as bad:
             raise Refusal("request.option", option=name, value=text[:80], problem=str(bad)) from None
     options = CutoutOptions(**values)  # type: ignore[arg-type]  # PARSERS gives each field its type
     _refuse_contradictions(options)
@@ -330,10 +330,6 @@ def _refuse_contradictions(options: CutoutOptions) -> None:
     if options.mask and options.background is not None:
         raise Refusal("request.option", option="background", value="…", problem="a mask has no background")
     if options.mask and options.format is OutputFormat.ZIP:
-        raise Refusal(
-            "request.option", option="format", value="zip", problem="a mask is one picture; use png"
-        )
+        raise Refusal("request.option", option="format", value="zip", problem="a mask is one picture; use png")
     if options.format is OutputFormat.ZIP and options.background is not None:
-        raise Refusal(
-            "request.option", option="background", value="…", problem="a zip keeps colour and alpha apart"
-        )
+        raise Refusal("request.option", option="background", value="…", problem="a zip keeps colour and alpha apart")

@@ -52,12 +52,8 @@ class Reason:
         return self.public.replace(".", "-").replace("_", "-")
 
 
-def _request(
-    code: str, title: str, sentence: str, remedy: str, *, status: int = 400, operator: str = ""
-) -> Reason:
-    return Reason(
-        f"request.{code}", status, title, sentence, remedy, operator or sentence, "BadRequestException"
-    )
+def _request(code: str, title: str, sentence: str, remedy: str, *, status: int = 400, operator: str = "") -> Reason:
+    return Reason(f"request.{code}", status, title, sentence, remedy, operator or sentence, "BadRequestException")
 
 
 def _upload(code: str, status: int, title: str, sentence: str, remedy: str, *, operator: str = "") -> Reason:
@@ -195,7 +191,7 @@ _ENTRIES: Final = (
     # --- capacity: not now ----------------------------------------------------------------------------------
     _capacity("queue_full", "Queue full", "{waiting} requests are waiting already, which is the limit.",
               "Try again after the time in Retry-After, with back-off.", 5),
-    _capacity("deadline", "Waited too long", "The request waited {seconds:.0f} s for a free worker, which is the limit.",
+    _capacity("deadline", "Waited too long", "The request waited {seconds:.0f} s for a worker, which is the limit.",
               "Try again after the time in Retry-After, with back-off.", 10),
     _capacity("draining", "Shutting down", "The server is shutting down and takes no new work.",
               "Try again; another instance or the restarted server will answer.", 5),

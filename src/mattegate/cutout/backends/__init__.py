@@ -1,0 +1,1 @@
+"""What runs a graph. The only folder that knows an inference runtime."""
