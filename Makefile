@@ -26,7 +26,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 run: $(STAMP) ## fetch the default model, start the server, print a ready-to-paste curl line
 	@$(BIN)/mattegate run
 
-test: $(STAMP) ## every test, real servers included
+test: check ## every test, real servers included
 	@$(BIN)/python -m pytest -m "not long"
 
 check: $(STAMP) ## lint, types, import directions, docs: in seconds
@@ -42,10 +42,10 @@ prove: $(STAMP) ## the long proofs with full counts; prints a report
 	@$(BIN)/python -m pytest -m long -s
 
 claims: $(STAMP) ## how many of the mission's rows a named test proves
-	@$(BIN)/python tests/claims.py
+	@$(BIN)/python -m tests.claims
 
 docs: $(STAMP) ## write the generated pages under docs/reference
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m docs.generate
 
 lock: ## pin everything that pyproject.toml and requirements/dev.in ask for
 	@$(LOCK) pyproject.toml --output-file requirements/runtime.lock

@@ -45,16 +45,21 @@ class UploadSettings:
     """What is accepted as an image; every limit is checked before a decoder sees a byte."""
 
     types: tuple[ImageFormat, ...] = (ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.WEBP)
+    """The image types that are read; the content decides what an image is, not its name."""
     max_bytes: int = 10 * MB
     """The decoded size; a base64 body may be a third larger on the wire."""
     max_megapixels: float = 50.0
+    """Width times height, in millions."""
     max_side: int = 16_384
+    """The longest side in pixels."""
     max_frames: int = 1_000
     """Animations are read as their first frame; beyond this many frames they are refused."""
     stall_s: float = 15.0
     """How long no byte may arrive."""
     min_bytes_per_s: int = 20_000
+    """The slowest upload that is waited for."""
     total_s: float = 120.0
+    """How long a whole body may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,9 @@ class CutoutSettings:
     """What a cut-out is like when the caller does not say."""
 
     numerics: Numerics = Numerics.NATIVE
+    """The arithmetic around the network: the authors' own, or rembg's to the truncation."""
     refine: Refine = Refine.NONE
+    """What is done to the edges of the matte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +77,15 @@ class EngineSettings:
     """Worker processes and the queue in front of them; 0 means: fit the machine."""
 
     workers: int = 0
+    """Worker processes."""
     threads: int = 0
     """Threads of one worker; 0 shares the cores among the workers."""
     queue: int = 64
+    """How many requests may wait."""
     deadline_s: float = 60.0
+    """How long a request may wait for a worker."""
     time_limit_s: float = 30.0
+    """How long one image may take."""
     memory_limit_mb: int = 1_500
     """What one image may take beyond the loaded models."""
     drain_s: float = 30.0
@@ -86,7 +97,9 @@ class ServerSettings:
     """Where the data plane listens."""
 
     host: str = "127.0.0.1"
+    """The address to listen on."""
     port: int = 8000
+    """The port to listen on."""
     prefix: str = ""
     """Put in front of every path of the API."""
     docs: bool = True
@@ -98,6 +111,7 @@ class Settings:
     """Everything that can be set."""
 
     home: Path = field(default_factory=default_home)
+    """The folder that everything an installation writes lies under."""
     models: ModelSettings = ModelSettings()
     upload: UploadSettings = UploadSettings()
     cutout: CutoutSettings = CutoutSettings()

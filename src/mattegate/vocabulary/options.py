@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -303,8 +303,8 @@ PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
 assert set(PARSERS) == {field.name for field in fields(CutoutOptions)}
 
 
-def parse_options(texts: Mapping[str, str]) -> CutoutOptions:
-    """Turn option texts into :class:`CutoutOptions`; options that are not named keep their defaults.
+def parse_options(texts: Mapping[str, str], base: CutoutOptions = CutoutOptions()) -> CutoutOptions:  # noqa: B008 - frozen
+    """Turn option texts into :class:`CutoutOptions`; options that are not named are as in ``base``.
 
     Raises :class:`Refusal` ``request.option`` for an unknown option, a bad value or a combination that means nothing.
     """
@@ -321,7 +321,7 @@ def parse_options(texts: Mapping[str, str]) -> CutoutOptions:
             values[name] = PARSERS[name](text)
         except _BadValueError as bad:
             raise Refusal("request.option", option=name, value=text[:80], problem=str(bad)) from None
-    options = CutoutOptions(**values)  # type: ignore[arg-type]  # PARSERS gives each field its type
+    options = replace(base, **values)  # type: ignore[arg-type]  # PARSERS gives each field its type
     _refuse_contradictions(options)
     return options
 

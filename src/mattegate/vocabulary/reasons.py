@@ -229,6 +229,13 @@ _ENTRIES: Final = (
     _model("no_source", 503, "No source had the weights", "The weights of {model!r} could not be fetched.",
            "See what was tried, and fetch the file by hand if need be: mattegate models import {model} FILE",
            "no source of {model!r} worked: {tried}"),
+    _model("storage", 503, "Weights cannot be stored", "The weights of {model!r} could not be stored: {problem}.",
+           "The operator frees space or corrects the permissions of the models folder, and runs: "
+           "mattegate models pull {model}",
+           "weights of {model!r} could not be stored: {problem}"),
+    _model("unpinned", 503, "Weights without a pin", "Nothing says what the weights of {model!r} should be.",
+           "The operator states their SHA-256: mattegate models import {model} FILE --sha256 DIGEST",
+           "{path} has no pinned hash and none was recorded for it"),
     _model("format", 503, "Not an ONNX file", "The file for {model!r} is {found}, not an ONNX graph.",
            "{advice}", "{path} is {found}; {advice}"),
     _model("spec", 503, "Bad model description", "The description of {model!r} is not usable: {problem}.",
