@@ -30,7 +30,7 @@ test: check ## every test, real servers included
 	@$(BIN)/python -m pytest -m "not long"
 
 check: $(STAMP) ## lint, types, import directions, docs: in seconds
-	@$(BIN)/ruff format --check --quiet src tests bench && $(BIN)/ruff check --quiet src tests bench
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest -q tests/docs

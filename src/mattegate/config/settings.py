@@ -59,6 +59,8 @@ class UploadSettings:
     min_bytes_per_s: int = 20_000
     """The slowest upload that is waited for."""
     total_s: float = 120.0
+    budget_bytes: int = 256 * MB
+    """What the bodies of all unfinished requests may take together."""
     """How long a whole body may take."""
 
 

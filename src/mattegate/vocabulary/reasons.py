@@ -88,6 +88,10 @@ def _model(code: str, status: int, title: str, sentence: str, remedy: str, opera
     return Reason(f"model.{code}", status, title, sentence, remedy, operator, "ModelNotReadyException")
 
 
+def _file(code: str, status: int, title: str, sentence: str, remedy: str) -> Reason:
+    return Reason(f"file.{code}", status, title, sentence, remedy, sentence, "LocalFileException")
+
+
 _ENTRIES: Final = (
     # --- request: what was asked cannot be understood -------------------------------------------------------
     _request(
@@ -118,6 +122,28 @@ _ENTRIES: Final = (
     _request(
         "body_timeout", "Upload took too long", "The body did not arrive within {seconds:g} s.",
         "Use a faster connection or send a smaller image.", status=408,
+    ),
+    _request(
+        "content_type", "Body type not read here",
+        "The Content-Type of the body is {found}, which this path does not read.",
+        "Send multipart/form-data with one file field named 'image', the raw image with its own type "
+        "(curl: -H 'Content-Type: image/jpeg' --data-binary @photo.jpg), or application/json.", status=415,
+    ),
+    _request(
+        "encoding", "Body is compressed", "The Content-Encoding of the body is {found}; only plain bodies are read.",
+        "Send the body without Content-Encoding; images are compressed already.", status=415,
+    ),
+    _request(
+        "http", "Not HTTP", "The request could not be read as HTTP/1.1: {problem}.",
+        "Check what stands between the client and this server; exactly one Host header is required.",
+    ),
+    _request(
+        "head_too_large", "Headers too large", "The request line and headers take more than {limit_kib} KiB.",
+        "Send fewer or shorter headers; cookies are not used here.", status=431,
+    ),
+    _request(
+        "head_timeout", "Headers took too long", "The headers did not arrive within {seconds:g} s.",
+        "Check the connection and try again.", status=408,
     ),
     _request(
         "client_gone", "Caller went away", "The caller closed the connection before the answer was ready.",
@@ -191,6 +217,11 @@ _ENTRIES: Final = (
     # --- capacity: not now ----------------------------------------------------------------------------------
     _capacity("queue_full", "Queue full", "{waiting} requests are waiting already, which is the limit.",
               "Try again after the time in Retry-After, with back-off.", 5),
+    _capacity("body_budget", "Too many uploads at once",
+              "Uploads in hand already take the {limit_mb:g} MB that all of them may take together.",
+              "Try again after the time in Retry-After, with back-off.", 3),
+    _capacity("not_ready", "Not ready", "The server cannot make cut-outs: {problem}.",
+              "The operator mends what is named; /ready answers 200 when it is.", 30),
     _capacity("deadline", "Waited too long", "The request waited {seconds:.0f} s for a worker, which is the limit.",
               "Try again after the time in Retry-After, with back-off.", 10),
     _capacity("draining", "Shutting down", "The server is shutting down and takes no new work.",
@@ -247,6 +278,27 @@ _ENTRIES: Final = (
            "'{option}' needs the optional part '{extra}', which is not installed on this server.",
            "The operator runs: pip install 'mattegate[{extra}]'",
            "{option} asked for, extra {extra} not installed", "FeatureNotInstalledException"),
+    # --- file: the command line and the files of whoever runs it (never sent over HTTP) ---------------------
+    _file("not_found", 404, "No such file", "There is no file or folder {path}.",
+          "Check the spelling; quote a pattern such as 'photos/*.jpg' so that mattegate expands it."),
+    _file("unreadable", 403, "File cannot be read", "{path} cannot be read: {problem}.",
+          "Give this user the right to read it, or copy it to where it can be read."),
+    _file("unwritable", 403, "File cannot be written", "{path} cannot be written: {problem}.",
+          "Choose another place with -o, or give this user the right to write there."),
+    _file("exists", 409, "Target exists", "{path} exists already.",
+          "Use --force to replace it or --skip-existing to keep it."),
+    _file("same_target", 409, "Two sources, one target", "{first} and {second} would both become {target}.",
+          "Rename one of them, or give each its own target with -o."),
+    _file("nothing_found", 404, "No image found", "There is no image to work on in {paths}.",
+          "Files count as images by their extension; use --recursive for folders inside folders."),
+    _file("changed", 409, "File changed", "{path} changed while it was read.",
+          "Run the same line again once nothing writes to it any more."),
+    _file("terminal", 400, "Not onto a terminal", "An image would be written to the terminal.",
+          "Name a file with -o, or send the output on: > cutout.png"),
+    _file("batch_in_use", 409, "Batch already running", "Another batch is working with {path}.",
+          "Wait for it to end, or choose another output folder."),
+    _file("manifest", 422, "Manifest unreadable", "Line {line} of {path} is not one of a batch's lines: {problem}.",
+          "Move the manifest away to start the batch afresh, or choose another output folder."),
     # --- internal -------------------------------------------------------------------------------------------
     Reason("internal.error", 500, "Internal error", "Something went wrong here; it is our fault, not yours.",
            "Tell the operator the request id.", "{problem}", "InternalFailureException"),

@@ -51,7 +51,9 @@ class Catalogue:
     def _add(self, spec: ModelSpec) -> None:
         for name in (spec.name, *spec.aliases):
             if name in self._names:
-                raise Refusal("model.spec", model=spec.name, problem=f"the name {name!r} is taken by {self._names[name]!r}")
+                raise Refusal(
+                    "model.spec", model=spec.name, problem=f"the name {name!r} is taken by {self._names[name]!r}"
+                )
         self._specs[spec.name] = spec
         self._names |= {name: spec.name for name in (spec.name, *spec.aliases)}
 

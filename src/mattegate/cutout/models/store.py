@@ -167,4 +167,6 @@ def _mismatch(spec: ModelSpec, path: Path, actual: str, expected: str) -> Refusa
 def _unusable(spec: ModelSpec, path: Path, error: OSError) -> Refusal:
     problem = error.strerror or type(error).__name__
     user = this_process().name
-    return Refusal("model.unreadable", model=spec.name, component=str(path), act="read", user=user, path=str(path), problem=problem)
+    return Refusal(
+        "model.unreadable", model=spec.name, component=str(path), act="read", user=user, path=str(path), problem=problem
+    )

@@ -217,7 +217,9 @@ def _licence(reading: _Reading, ground: Ground) -> Licence:
     if isinstance(value, str) and value in ground.licences:
         return ground.licences[value]
     known = ", ".join(ground.licences)
-    reading.fault("licence", f"{value!r} is not one of {known}; describe another as a table with id, title, commercial, means")
+    reading.fault(
+        "licence", f"{value!r} is not one of {known}; describe another as a table with id, title, commercial, means"
+    )
     return ground.licences["own"]
 
 

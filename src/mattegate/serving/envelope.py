@@ -1,0 +1,128 @@
+"""The outermost layer: every answer gets its id and its headers, every refusal its explanation, every request its line.
+
+What is refused before its body was read is explained *while* the caller may still be sending: the answer goes out, a
+little of the rest is drained so that the caller gets to read it, and only then the connection is closed
+(RFC 9112, section 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import MutableHeaders
+
+from mattegate.serving.access import log_access
+from mattegate.serving.exchange import Exchange
+from mattegate.serving.problem import Problem, encode_json
+from mattegate.vocabulary.refusal import Refusal
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_LOG: Final = logging.getLogger("mattegate.serving")
+
+DRAIN_BYTES: Final = 1 << 20
+DRAIN_S: Final = 2.0
+
+
+class Envelope:
+    """ASGI middleware around the whole application; ``docs`` is the path of the page that lists the reasons."""
+
+    def __init__(self, app: ASGIApp, *, docs: str) -> None:
+        self._app = app
+        self._docs = docs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; anything that is not HTTP passes through untouched."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        clock = asyncio.get_running_loop().time
+        exchange = Exchange(started=clock(), body_expected=_body_expected(scope))
+        exchange.attach(scope)
+        try:
+            await self._answer(scope, _counted(receive, exchange), _labelled(send, exchange), exchange)
+        finally:
+            log_access(scope, exchange, now=clock())
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Refusal as refusal:
+            await self._refuse(refusal, scope, receive, send, exchange)
+        except Exception as error:
+            _LOG.exception("%s: unhandled %s", exchange.request_id, type(error).__name__)
+            if exchange.answering:
+                raise  # the server cuts the connection, so that half an answer is not taken for a whole one
+            problem = f"unhandled {type(error).__name__}, traceback in the log"
+            await self._refuse(Refusal("internal.error", problem=problem), scope, receive, send, exchange)
+
+    async def _refuse(
+        self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        exchange.reason, exchange.problem = refusal.reason.code, refusal.operator_detail
+        if exchange.answering:
+            raise refusal
+        if refusal.reason.code == "request.client_gone":
+            exchange.status = refusal.reason.status  # nobody is there to read an answer
+            return
+        problem = Problem.of(refusal)
+        instance = scope.get("raw_path", b"")[:256].decode("latin-1")
+        body = encode_json(
+            problem.document(request_id=exchange.request_id, instance=instance, docs=self._docs)
+        )
+        headers = problem.headers(body)
+        if exchange.body_left:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": problem.shown.status, "headers": headers})
+        if exchange.body_left:
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await _drain(receive, exchange)
+            body = b""
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _drain(receive: Receive, exchange: Exchange) -> None:
+    """Read and forget at most ``DRAIN_BYTES`` for at most ``DRAIN_S``."""
+    enough = exchange.bytes_in + DRAIN_BYTES
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while exchange.body_left and exchange.bytes_in < enough:
+                if (await receive())["type"] == "http.disconnect":
+                    return
+    except TimeoutError:
+        return  # the answer had its time to arrive
+
+
+def _counted(receive: Receive, exchange: Exchange) -> Receive:
+    async def counted() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            exchange.bytes_in += len(message.get("body", b""))
+            exchange.body_complete = not message.get("more_body", False)
+        return message
+
+    return counted
+
+
+def _labelled(send: Send, exchange: Exchange) -> Send:
+    async def labelled(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            exchange.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = exchange.request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+        else:
+            exchange.bytes_out += len(message.get("body", b""))
+        await send(message)
+
+    return labelled
+
+
+def _body_expected(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b" 0")):
+            return True
+    return False

@@ -1,0 +1,50 @@
+"""What is known about one request while it is answered; the envelope makes it, others read it or add to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from mattegate.serving.request_id import new_request_id
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+_KEY: Final = "mattegate.exchange"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer, as far as they got; times in seconds of the event loop's clock."""
+
+    started: float
+    request_id: str = field(default_factory=new_request_id)
+    body_expected: bool = False
+    body_complete: bool = False
+    bytes_in: int = 0
+    bytes_out: int = 0
+    status: int = 0
+    reason: str = ""
+    problem: str = ""
+    """The operator's sentence of a refusal."""
+
+    @property
+    def body_left(self) -> bool:
+        """Whether the caller may still be sending."""
+        return self.body_expected and not self.body_complete
+
+    @property
+    def answering(self) -> bool:
+        """Whether the head of an answer went out already."""
+        return self.status != 0
+
+    def attach(self, scope: Scope) -> None:
+        """Put this exchange where :meth:`of` finds it."""
+        scope[_KEY] = self
+
+    @staticmethod
+    def of(scope: Scope) -> Exchange:
+        """The exchange that the envelope attached to this request."""
+        exchange = scope[_KEY]
+        assert isinstance(exchange, Exchange)
+        return exchange
