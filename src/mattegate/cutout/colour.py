@@ -17,7 +17,7 @@ from mattegate.cutout.picture import RGB, Plane
 
 _MODES: Final = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _SRGB_TOLERANCE: Final = 2
-"""How far, in levels of 255, a profile may stray from sRGB and still count as sRGB: its makers round curves differently."""
+"""How far, in levels of 255, a profile may stray from sRGB and still count as it: makers round curves differently."""
 
 
 def space(icc: bytes) -> str:

@@ -1,7 +1,7 @@
 """The EXIF block: which way up the picture is, and the block made fit to be written again.
 
-Works on the TIFF-structured block without its ``Exif\\0\\0`` prefix, in place, so that every offset in it, those of maker
-notes included, stays right (Exif 3.0, sections 4.5 and 4.6). What is damaged is never an error of the picture:
+Works on the TIFF-structured block without its ``Exif\\0\\0`` prefix, in place, so that every offset in it, those of
+maker notes included, stays right (Exif 3.0, sections 4.5 and 4.6). What is damaged is never an error of the picture:
 it reads as orientation 1, and as no block to write.
 """
 

@@ -16,21 +16,22 @@ The order is read in :meth:`Pipeline.make`; each step lives in its own module an
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 
 from mattegate.config.settings import Settings
-from mattegate.cutout.backends.session import Interrupted, Session
+from mattegate.cutout.backends.onnx import OnnxSession
+from mattegate.cutout.backends.session import Interrupted, Session, Tensor
 from mattegate.cutout.colour import to_srgb
 from mattegate.cutout.compose import compose
 from mattegate.cutout.decoding import Source, open_source
 from mattegate.cutout.encoding import encode
-from mattegate.cutout.engine.maker import Made
-from mattegate.cutout.engine.protocol import Job, Payload
+from mattegate.cutout.engine.maker import Cancelled, Made
+from mattegate.cutout.engine.protocol import Job
 from mattegate.cutout.foreground import decontaminate
+from mattegate.cutout.models.library import ModelLibrary
 from mattegate.cutout.numerics import matte_of, tensor_of
 from mattegate.cutout.picture import RGB, Picture, Plane
 from mattegate.cutout.probe import probe
@@ -42,19 +43,34 @@ from mattegate.vocabulary.report import Report
 
 
 class Pipeline:
-    """Makes cut-outs, one at a time, with the models of one shelf; what a worker process holds."""
+    """A :class:`~mattegate.cutout.engine.maker.Maker`: makes cut-outs, one at a time, with the models of one shelf."""
 
-    def __init__(self, shelf: ModelShelf, settings: Settings, *, threads: int) -> None:
+    def __init__(self, shelf: ModelShelf, *, threads: int) -> None:
         self._shelf = shelf
-        self._default_model = settings.models.default
         self._threads = threads
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="decode")
-        self._session: Session | None = None
+        self._running: Session | None = None
+
+    def warm(self, model: str | None) -> None:
+        """Load a model and run it once, so that no caller waits for that."""
+        if not self._shelf.holds(model):
+            loaded = self._shelf.take(model)
+            width, height = loaded.spec.size
+            loaded.session.run(np.zeros((1, 3, height, width), np.float32))
+
+    def loaded(self) -> tuple[str, ...]:
+        """The names of the models in memory."""
+        return self._shelf.names
+
+    def cancel(self) -> None:
+        """Stop the network where it runs; called from another thread."""
+        if (running := self._running) is not None:
+            running.interrupt()
 
     def make(self, job: Job, *, cancelled: Callable[[], bool]) -> Made:
-        """Make one cut-out; see the module's list of steps."""
+        """Make one cut-out; the steps are those that the module lists."""
         timeline, options = Timeline(), job.options
-        model = self._shelf.take(options.model or self._default_model)
+        model = self._shelf.take(options.model)
         recipe = model.spec.recipe(options.numerics)
         # 1. glance
         with timeline.stage("decode"):
@@ -66,8 +82,7 @@ class Pipeline:
         # 3. infer
         with timeline.stage("infer"):
             prediction = self._infer(model, tensor, cancelled)
-        with timeline.stage("await-decode"):
-            picture = full.result()
+            picture = full()
         # 4. matte
         with timeline.stage("matte"):
             matte = matte_of(prediction, picture.width, picture.height, recipe)
@@ -75,13 +90,14 @@ class Pipeline:
         with timeline.stage("refine"):
             matte, notes = REFINERS[options.refine](picture.rgb, matte, self._threads)
             matte = _within(matte, picture.alpha)
+        _stop_if(cancelled)
         # 6. colours
         with timeline.stage("colours"):
-            foreground = _foreground(picture.rgb, matte, options)
+            foreground = _foreground(picture, matte, options)
         # 7. compose
         with timeline.stage("compose"):
-            background = _background(job.background)
-            rendered, box = compose(picture, matte, options, foreground=foreground, background=background)
+            rendered = compose(picture, matte, options, foreground=foreground, background=_background(job))
+        _stop_if(cancelled)
         # 8. encode
         with timeline.stage("encode"):
             encoded = encode(rendered, options, self._threads)
@@ -92,24 +108,71 @@ class Pipeline:
             input_height=picture.height,
             width=rendered.width,
             height=rendered.height,
-            foreground=box,
+            foreground=rendered.subject,
             stages=timeline.stages,
             notes=(*picture.notes, *notes, *encoded.notes),
         )
         return Made(encoded.segments, report)
 
-    def warm(self, model: str) -> None:
-        """Load a model and run it once, so that the first caller does not wait for that."""
-        loaded = self._shelf.take(model)
-        width, height = loaded.spec.size
-        loaded.session.run(np.zeros((1, 3, height, width), np.float32))
+    def _glance(self, source: Source, side: int, options: CutoutOptions) -> tuple[RGB, Callable[[], Picture]]:
+        """What the network looks at, and a way to wait for the full picture.
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The names of the loaded models."""
-        return self._shelf.names
+        Parity with rembg needs the full picture to be resized, so only the native profile looks at a preview.
+        """
+        preview = source.preview(side) if options.numerics is Numerics.NATIVE else None
+        if preview is None:
+            picture = source.decode()
+            return _as_seen(picture.rgb, picture.icc, options), lambda: picture
+        return _as_seen(preview, source.icc, options), self._beside.submit(source.decode).result
 
-    def cancel(self) -> None:
-        """Stop the network where it runs; called from another thread."""
-        if (session := self._session) is not None:
-            session.interrupt()
+    def _infer(self, model: LoadedModel, tensor: Tensor, cancelled: Callable[[], bool]) -> Tensor:
+        """Run the network so that :meth:`cancel` can interrupt it: either it finds the session, or we see the flag."""
+        self._running = model.session
+        try:
+            _stop_if(cancelled)
+            return model.session.run(tensor)
+        except Interrupted:
+            raise Cancelled from None
+        finally:
+            self._running = None
+
+
+def build_maker(settings: Settings, *, threads: int) -> Pipeline:
+    """The maker of a worker process."""
+    cv2.setNumThreads(threads)
+    shelf = ModelShelf(
+        ModelLibrary(settings),
+        lambda opened: OnnxSession(
+            opened.path, name=opened.spec.name, size=opened.spec.size, threads=threads, output=opened.spec.output
+        ),
+        budget_mb=settings.models.memory_budget_mb,
+    )
+    return Pipeline(shelf, threads=threads)
+
+
+def _stop_if(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise Cancelled
+
+
+def _as_seen(rgb: RGB, icc: bytes | None, options: CutoutOptions) -> RGB:
+    """The colours that the network was trained on: sRGB; rembg shows it the numbers as they are."""
+    return rgb if icc is None or options.numerics is Numerics.REMBG else to_srgb(rgb, icc)
+
+
+def _within(matte: Plane, alpha: Plane | None) -> Plane:
+    """The matte where the picture itself was opaque, and less where it was not."""
+    return matte if alpha is None else np.asarray(cv2.multiply(matte, alpha, scale=1 / 255), np.uint8)
+
+
+def _foreground(picture: Picture, matte: Plane, options: CutoutOptions) -> RGB | None:
+    """The subject's own colours; rembg's are darkened by the matte, a mask has none."""
+    if options.mask:
+        return None
+    if options.numerics is Numerics.REMBG:
+        return np.asarray(cv2.multiply(picture.rgb, cv2.merge([matte, matte, matte]), scale=1 / 255), np.uint8)
+    return decontaminate(picture.rgb, matte)
+
+
+def _background(job: Job) -> Picture | None:
+    return None if job.background is None else open_source(job.background, probe(job.background)).decode()

@@ -1,62 +1,28 @@
 """Where the images of one request are gathered while they arrive, and from where the engine reads them.
 
-The buffers may be plain memory or memory shared with the workers: this file knows only the three calls of
-:class:`Buffer`.
+Bytes are written once, into memory that the workers can see.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from mattegate.cutout.engine.wire import SharedBuffer
 from mattegate.serving.body import too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Self
 
     from mattegate.config.settings import UploadSettings
-
-
-class Buffer(Protocol):
-    """Memory that grows while an upload arrives."""
-
-    def append(self, chunk: bytes) -> None:
-        """Add bytes at the end."""
-
-    def view(self) -> memoryview:
-        """All bytes so far, without a copy."""
-
-    def close(self) -> None:
-        """Give the memory back as soon as no view is left."""
-
-
-class HeapBuffer:
-    """A :class:`Buffer` in ordinary memory."""
-
-    def __init__(self) -> None:
-        self._data = bytearray()
-
-    def append(self, chunk: bytes) -> None:
-        """Add bytes at the end."""
-        self._data += chunk
-
-    def view(self) -> memoryview:
-        """All bytes so far, read-only."""
-        return memoryview(self._data).toreadonly()
-
-    def close(self) -> None:
-        """Forget the bytes; views that are still held keep theirs."""
-        self._data = bytearray()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upload:
     """One image as it was sent; ``filename`` as the caller named it, ``None`` where there was no name."""
 
-    buffer: Buffer
+    buffer: SharedBuffer
     filename: str | None = None
 
 
@@ -75,9 +41,8 @@ class Intake:
     All images of one request together may take ``max_bytes``.
     """
 
-    def __init__(self, limits: UploadSettings, make_buffer: Callable[[], Buffer], declared: int | None) -> None:
+    def __init__(self, limits: UploadSettings, declared: int | None) -> None:
         self.limits = limits
-        self._make_buffer = make_buffer
         self._declared = declared
         self._stored = 0
         self._open = ExitStack()
@@ -88,13 +53,11 @@ class Intake:
     def __exit__(self, *exc_info: object) -> None:
         self._open.close()
 
-    def open(self) -> Buffer:
+    def open(self) -> SharedBuffer:
         """A new buffer that lives as long as this intake."""
-        buffer = self._make_buffer()
-        self._open.callback(buffer.close)
-        return buffer
+        return self._open.enter_context(SharedBuffer())
 
-    def store(self, buffer: Buffer, chunk: bytes) -> None:
+    def store(self, buffer: SharedBuffer, chunk: bytes) -> None:
         """Append to a buffer. Raises :class:`Refusal` ``upload.too_large`` over the limit."""
         self.admit(len(chunk))
         buffer.append(chunk)

@@ -239,6 +239,9 @@ _ENTRIES: Final = (
             "This image has stopped {deaths} workers, so it is not tried again for a while.",
             "Open and save the image again with an image editor, then send that file.",
             "poison image {digest} refused after {deaths} worker deaths"),
+    _engine("unavailable", 503, "Engine not running", "The part of the server that makes cut-outs does not start.",
+            "Try again after the time in Retry-After; the operator finds the cause in /ready and in the log.",
+            "no worker starts: {problem}"),
     # --- model: the weights ---------------------------------------------------------------------------------
     _model("unknown", 422, "Unknown model", "There is no model named {model!r}; known here: {known}.",
            "Use one of the known names.", "unknown model {model!r} asked for"),

@@ -19,7 +19,7 @@ from mattegate.cutout.engine.protocol import Priority
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Place(Generic[T]):
     item: T
     arrival: int

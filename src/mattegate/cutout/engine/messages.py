@@ -75,8 +75,13 @@ class Declined:
 
     @property
     def refusal(self) -> Refusal:
-        """The refusal, built anew; raises ``KeyError`` for a code or fact that the catalogue does not know."""
-        return Refusal(self.code, **self.facts)
+        """The refusal, built anew; ``internal.error`` where code and facts do not fit the catalogue."""
+        try:
+            refusal = Refusal(self.code, **self.facts)
+            _ = refusal.remedy, refusal.operator_detail  # every sentence can be told, or none is
+        except (KeyError, TypeError, ValueError) as error:
+            return Refusal("internal.error", problem=f"a worker's refusal {self.code!r} cannot be told: {error!r}")
+        return refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ def decode(data: bytes | str) -> object:
     """Rebuild what :func:`encode` wrote; arrays become tuples. Raises ``ValueError`` for anything else."""
     try:
         return _tupled(json.loads(data, object_hook=_rebuilt))
-    except (TypeError, RecursionError) as error:
+    except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not a message of the engine: {error}") from error
 
 

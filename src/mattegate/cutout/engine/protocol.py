@@ -13,7 +13,6 @@ from typing import Protocol
 from mattegate.vocabulary.options import CutoutOptions
 from mattegate.vocabulary.report import Report
 
-
 Payload = bytes | memoryview
 """Encoded bytes; a memoryview may look into shared memory, which then crosses to the worker without a copy."""
 
@@ -52,7 +51,8 @@ class Permit(Protocol):
     async def run(self, job: Job) -> Cutout:
         """Make the cut-out. Cancelling the awaiting task stops the work and frees the worker.
 
-        Raises :class:`Refusal` with an ``upload``, ``model``, ``engine`` or ``option`` reason.
+        Raises :class:`Refusal` with an ``upload``, ``model``, ``engine`` or ``option`` reason, or ``internal.error``;
+        ``capacity.draining`` where the engine stopped first; and ``RuntimeError`` when the permit was used before.
         """
 
     async def __aenter__(self) -> Permit: ...
@@ -79,16 +79,24 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Start the workers and return; :meth:`status` tells when they are warm."""
 
-    async def admit(self, *, priority: Priority, owner: str, deadline_s: float) -> Permit:
+    async def admit(
+        self, *, priority: Priority, owner: str, deadline_s: float, model: str | None = None
+    ) -> Permit:
         """Wait for a free worker, in priority order and fairly between owners of one priority.
 
-        ``owner`` is whoever should not starve others: an identity, or an address where there is none.
-        Raises :class:`Refusal` ``capacity.queue_full`` at once, ``capacity.deadline`` after ``deadline_s``,
-        ``capacity.draining`` once :meth:`drain` was called.
+        ``owner`` is whoever should not starve others: an identity, or an address where there is none. ``model`` is the
+        one that the job will name, so that a worker which has it loaded is preferred; it promises nothing.
+
+        Raises :class:`Refusal` ``capacity.queue_full`` at once or when the place in the line goes to a higher priority,
+        ``capacity.deadline`` after ``deadline_s``, ``capacity.draining`` once :meth:`drain` was called, and the
+        ``model`` or ``engine`` reason for which no worker starts.
         """
 
     def status(self) -> EngineStatus:
         """A glance that never waits."""
 
     async def drain(self) -> None:
-        """Take no new work, finish what was admitted within the drain time, stop the workers."""
+        """Take no new work, finish what is running or waiting within the drain time, stop the workers.
+
+        What is left after the drain time is refused with ``capacity.draining``. May be called again, and waits too.
+        """

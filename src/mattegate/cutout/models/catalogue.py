@@ -49,13 +49,15 @@ class Catalogue:
         return closest + [known for known in self._specs if known not in closest]
 
     def _add(self, spec: ModelSpec) -> None:
+        if any(known.file == spec.file for known in self._specs.values()):
+            raise Refusal("model.spec", model=spec.name, problem=f"file: {spec.file!r} is another model's file")
         for name in (spec.name, *spec.aliases):
             if name in self._names:
                 raise Refusal(
                     "model.spec", model=spec.name, problem=f"the name {name!r} is taken by {self._names[name]!r}"
                 )
         self._specs[spec.name] = spec
-        self._names |= {name: spec.name for name in (spec.name, *spec.aliases)}
+        self._names |= dict.fromkeys((spec.name, *spec.aliases), spec.name)
 
 
 @cache

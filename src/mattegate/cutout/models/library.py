@@ -118,13 +118,17 @@ class ModelLibrary:
         """
         table = _table(description)
         spec = read_model(table, ground())
-        if spec.name in {known.name for known in built_in()}:
-            raise Refusal("model.spec", model=spec.name, problem="name: a built-in model has this name")
-        _others = Catalogue([*(known for known in self.catalogue if known.name != spec.name), spec])
+        self._require_free(spec)
         pinned = self._pinned_by(file, spec)
         verified = pull(pinned, self.store, [LocalFile(file)], observer=observer, force=True)
         self._keep_description(pinned, description)
         return verified
+
+    def _require_free(self, spec: ModelSpec) -> None:
+        """An own model may replace an own one of its name, but take no name, alias or file of any other."""
+        if spec.name in {known.name for known in built_in()}:
+            raise Refusal("model.spec", model=spec.name, problem="name: a built-in model has this name")
+        Catalogue([*(known for known in self.catalogue if known.name != spec.name), spec])
 
     def _pinned_by(self, file: Path, spec: ModelSpec) -> ModelSpec:
         if spec.pin.sha256:

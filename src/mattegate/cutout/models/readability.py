@@ -130,7 +130,10 @@ def _may(status: os.stat_result, user: User, wanted: int) -> bool:
 def _problem(component: Path, status: os.stat_result, wanted: int) -> str:
     letter = "r" if wanted == stat.S_IROTH else "x"
     who = f"{_user_name(status.st_uid)}:{_group_name(status.st_gid)}"
-    return f"it is {stat.filemode(status.st_mode)} {who}; put the user into its group and run chmod g+{letter}, or chmod o+{letter} {component}"
+    return (
+        f"it is {stat.filemode(status.st_mode)} {who}; put the user into its group and run chmod g+{letter}, "
+        f"or chmod o+{letter} {component}"
+    )
 
 
 def _user_name(uid: int) -> str:

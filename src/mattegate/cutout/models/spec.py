@@ -133,7 +133,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class WheelMember:
-    """A file inside a wheel, which the user's own Python package client fetches. ``requirement`` is ``name==version``."""
+    """A file inside a wheel, fetched by the user's own package client. ``requirement`` is ``name==version``."""
 
     requirement: str
     member: str

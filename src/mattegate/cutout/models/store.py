@@ -42,7 +42,7 @@ class Verified:
     pinned_by: str
 
 
-_Fingerprint = tuple[int, int, int, int]
+_Fingerprint = tuple[Pin, int, int, int, int]
 
 
 class ModelStore:
@@ -85,7 +85,7 @@ class ModelStore:
         Raises what :meth:`locate` raises, :class:`Refusal` ``model.hash_mismatch``, or ``model.unpinned``.
         """
         path = self.locate(spec)
-        fingerprint = _fingerprint(path)
+        fingerprint = _fingerprint(path, spec.pin)
         known = self._verified.get(spec.name)
         if known is not None and known[0] == fingerprint:
             return known[1]
@@ -155,9 +155,9 @@ def describe_pin(pin: Pin) -> str:
     return f"SHA-256 {pin.sha256}" if pin.sha256 else f"MD5 {pin.md5}" if pin.md5 else "none"
 
 
-def _fingerprint(path: Path) -> _Fingerprint:
+def _fingerprint(path: Path, pin: Pin) -> _Fingerprint:
     status = path.stat()
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return (pin, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _mismatch(spec: ModelSpec, path: Path, actual: str, expected: str) -> Refusal:

@@ -146,7 +146,7 @@ class _Reading:
         return default
 
     def size(self) -> tuple[int, int]:
-        value = self.table.get("size")
+        value: Any = self.table.get("size")
         if _is_size(value):
             return (value[0], value[1])
         self.fault("size", f"must be [width, height] in pixels, each 16..{_LARGEST_SIDE}, not {value!r}")
@@ -160,7 +160,7 @@ class _Reading:
         return {}
 
 
-def _is_size(value: object) -> bool:
+def _is_size(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2

@@ -19,6 +19,7 @@ from mattegate.cutout.models.sources import Progress, Unavailable
 _POLL_S: Final = 0.2
 _TIME_LIMIT_S: Final = 1800.0
 """A large wheel on a slow line; the client's own timeouts end a dead connection long before."""
+_ERROR_LINE: Final = re.compile(r"(npm )?(error|err!|×|fatal)", re.IGNORECASE)
 _REDACTIONS: Final = (
     (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", re.IGNORECASE), "<address>"),
     (
@@ -59,11 +60,10 @@ def run_client(
 
 
 def last_words(text: str) -> str:
-    """The line of a client's output that says most, without addresses and at most 300 characters long."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(npm )?(error|err!|×|fatal)", line, re.IGNORECASE)]
-    chosen = (errors or lines or ["nothing"])[0 if lines[:1] != errors[:1] else -1] if not errors else errors[-1]
-    return redacted(chosen)[:300]
+    """The lines of a client's output that say most, without addresses and at most 300 characters long."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "complete log" not in line]
+    errors = [line for line in lines if _ERROR_LINE.match(line)]
+    return redacted(" / ".join(errors[:2] or lines[-1:]) or "nothing")[:300]
 
 
 def redacted(text: str) -> str:

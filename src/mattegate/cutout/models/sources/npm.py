@@ -32,7 +32,7 @@ class NpmFile:
     package: str
     resource: str
     environ: Mapping[str, str]
-    bytes: int = 0
+    length: int = 0
 
     @property
     def label(self) -> str:
@@ -59,14 +59,15 @@ class NpmFile:
             with tarfile.open(tarball, "r:gz") as archive:
                 offsets, total = self._pieces(archive)
             with tarfile.open(tarball, "r|gz") as archive, part.open("wb") as file:
-                missing = dict(offsets)
+                missing, done = dict(offsets), 0
                 for member in archive:
                     offset = missing.pop(member.name, None)
                     piece = archive.extractfile(member) if offset is not None else None
                     if offset is not None and piece is not None:
                         file.seek(offset)
                         shutil.copyfileobj(piece, file, _COPY)
-                        progress(min(total, file.tell()), total)
+                        done += file.tell() - offset
+                        progress(done, total)
         except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError) as error:
             raise Unavailable(f"the package is not as expected ({type(error).__name__}: {error})") from error
         if missing:
@@ -81,6 +82,6 @@ class NpmFile:
         spans = [(int(chunk["offsets"][0]), int(chunk["offsets"][1])) for chunk in chunks]
         joined = spans[0][0] == 0 and all(before[1] == after[0] for before, after in pairwise(spans))
         total = spans[-1][1]
-        if not joined or total > (self.bytes or LARGEST_FILE):
+        if not joined or total > (self.length or LARGEST_FILE):
             raise Unavailable(f"the pieces do not make up the file ({total:,} bytes in all)")
         return {f"package/dist/{chunk['hash']}": start for chunk, (start, _) in zip(chunks, spans, strict=True)}, total

@@ -6,8 +6,8 @@ and OpenSSL the certificate ones. Rules:
 1. A source answers within the connect timeout or counts as unreachable; the time covers look-up, connection, TLS,
    redirects and response headers together, because each of them can hang on a closed network.
 2. A redirect never leaves TLS, and credentials never follow one.
-3. What was received stays in ``*.part``, with the address and validator it came with in ``*.part.json``; the next try asks for the
-   rest only, and starts over where the server has another file by now.
+3. What was received stays in ``*.part``, and in ``*.part.json`` the address and validator it came with; the next try
+   asks for the rest only, and starts over where the server has another file by now.
 4. No more bytes are taken than the file may have.
 """
 
@@ -38,18 +38,22 @@ _TRIES: Final = 4
 """How often an interrupted transfer is taken up again before the next source gets its turn."""
 
 
+class _NoAnswer(TimeoutError):
+    """Nothing came back within the connect timeout."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebFile:
     """See :class:`~mattegate.cutout.models.sources.Source`.
 
-    ``bytes`` is the pinned length, 0 where unknown. ``token`` is sent as bearer token to the first host only.
+    ``length`` is the pinned number of bytes, 0 where unknown. ``token`` is sent as bearer token to the first host only.
     ``when_denied`` says what to do about a 401 or 403.
     """
 
     label: str
     url: str
     connect_timeout_s: float
-    bytes: int = 0
+    length: int = 0
     token: str = ""
     when_denied: str = "access was denied"
     stall_s: float = _STALL_S
@@ -117,6 +121,15 @@ class WebFile:
             raise _Interrupted(f"{_reason(error)} after {done:,} of {total or '?':,} bytes") from error
 
 
+_REASONS: Final = (
+    (_NoAnswer, ""),
+    (socket.gaierror, "its name cannot be looked up"),
+    (TimeoutError, "no bytes arrived in time"),
+    (ConnectionRefusedError, "the connection was refused"),
+    ((ConnectionError, http.client.IncompleteRead), "the connection was cut"),
+)
+
+
 class _Interrupted(Exception):  # noqa: N818 - an outcome: taken up again
     """The transfer ended early."""
 
@@ -151,9 +164,9 @@ class _Plan:
         start = asked_from if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
         length = int(answer.headers.get("Content-Length") or 0)
         total = start + length if length else 0
-        if source.bytes and total and total != source.bytes:
-            raise Unavailable(f"its file has {total:,} bytes, pinned are {source.bytes:,}")
-        return cls(start, total or source.bytes, source.bytes or LARGEST_FILE)
+        if source.length and total and total != source.length:
+            raise Unavailable(f"its file has {total:,} bytes, pinned are {source.length:,}")
+        return cls(start, total or source.length, source.length or LARGEST_FILE)
 
 
 class _Note:
@@ -195,7 +208,7 @@ class _StayOnTls(urllib.request.HTTPRedirectHandler):
 
 
 def _within(seconds: float, opening: Callable[[], Any]) -> _Answer:
-    """The answer of ``opening``, or ``TimeoutError`` after ``seconds`` whatever it hangs in."""
+    """The answer of ``opening``, or ``_NoAnswer`` after ``seconds`` whatever it hangs in."""
     box: queue.SimpleQueue[_Answer | BaseException] = queue.SimpleQueue()
     given_up = threading.Event()
 
@@ -214,7 +227,7 @@ def _within(seconds: float, opening: Callable[[], Any]) -> _Answer:
         outcome = box.get(timeout=seconds)
     except queue.Empty:
         given_up.set()
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
+        raise _NoAnswer(f"no answer within {seconds:g} s") from None
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome
@@ -223,20 +236,10 @@ def _within(seconds: float, opening: Callable[[], Any]) -> _Answer:
 def _reason(error: Exception) -> str:
     """The cause of a network error in a few plain words."""
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    match cause:
-        case socket.gaierror():
-            return "its name cannot be looked up"
-        case ssl.SSLCertVerificationError():
-            return f"its certificate is not trusted ({cause.verify_message})"
-        case TimeoutError():
-            return str(cause) if "answer" in str(cause) else "no bytes arrived in time"
-        case ConnectionRefusedError():
-            return "the connection was refused"
-        case ConnectionResetError() | http.client.IncompleteRead() | http.client.RemoteDisconnected():
-            return "the connection was cut"
-        case OSError():
-            return cause.strerror or type(cause).__name__
-    return str(cause)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({cause.verify_message})"
+    known = next((words for kind, words in _REASONS if isinstance(cause, kind)), "")
+    return known or getattr(cause, "strerror", "") or str(cause) or type(cause).__name__
 
 
 def _size(path: Path) -> int:

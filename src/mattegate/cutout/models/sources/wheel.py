@@ -35,7 +35,7 @@ class WheelFile:
     requirement: str
     member: str
     environ: Mapping[str, str]
-    bytes: int = 0
+    length: int = 0
 
     @property
     def label(self) -> str:
@@ -81,8 +81,8 @@ class WheelFile:
         try:
             with zipfile.ZipFile(wheel) as archive:
                 size = archive.getinfo(self.member).file_size
-                if size > (self.bytes or LARGEST_FILE):
-                    raise Unavailable(f"{self.member} has {size:,} bytes, pinned are {self.bytes:,}")
+                if size > (self.length or LARGEST_FILE):
+                    raise Unavailable(f"{self.member} has {size:,} bytes, pinned are {self.length:,}")
                 with archive.open(self.member) as packed, part.open("wb") as file:
                     shutil.copyfileobj(packed, file, _COPY)
             progress(size, size)
