@@ -1,8 +1,8 @@
 """The photographs that speed and parity are measured with.
 
 They are the real ones that scikit-image ships in its wheel. Those are small, so the large ones are cut to 3:2 or 4:3,
-enlarged with Lanczos, and given the noise of a sensor (luminance sigma 2.5, chrominance half of it, fixed seed), because
-an enlarged picture without noise compresses unnaturally well; then JPEG at quality 90.
+enlarged with Lanczos, and given the noise of a sensor (luminance sigma 2.5, chrominance half of it, fixed seed),
+because an enlarged picture without noise compresses unnaturally well; then JPEG at quality 90.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def large_jpeg(name: str, form: Format) -> bytes:
 def encoded(image: Image.Image, kind: str, **how: object) -> bytes:
     """The picture in a format of Pillow."""
     buffer = io.BytesIO()
-    image.save(buffer, kind, **how)  # type: ignore[arg-type]  # Pillow types each format's options as one union
+    image.save(buffer, kind, **how)
     return buffer.getvalue()
 
 

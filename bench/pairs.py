@@ -41,7 +41,8 @@ class Spread:
     def scaled(self, factor: float) -> Spread:
         """The same spread in another unit; ``factor`` is positive."""
         five = (self.p25, self.median, self.p75, self.least, self.most)
-        return Spread(*(value * factor for value in five), self.count)
+        p25, median, p75, least, most = (value * factor for value in five)
+        return Spread(p25, median, p75, least, most, self.count)
 
     def as_json(self, digits: int = 4) -> dict[str, float]:
         """The spread as plain numbers."""

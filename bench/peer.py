@@ -88,7 +88,7 @@ class Peer:
         return self._child.ask({"do": "versions"})
 
     def remove(self, model: str, image: Path, *, out: Path | None = None, mask: bool = False) -> float:
-        """Cut out one picture; the seconds of ``rembg.remove`` alone. ``out`` receives the PNG after the clock stopped."""
+        """Cut out one picture: the seconds of ``rembg.remove`` alone; ``out`` receives the PNG after that."""
         if model not in self._loaded:
             self._child.ask({"do": "load", "model": model})
             self._loaded.add(model)

@@ -33,7 +33,7 @@ def _answer(question: dict[str, Any], sessions: dict[str, Any]) -> dict[str, obj
     if question["do"] == "versions":
         return _versions()
     if question["do"] == "load":
-        import rembg  # noqa: PLC0415 - importing takes seconds, and a failure must become an answer
+        import rembg  # type: ignore[import-not-found]  # noqa: PLC0415 - importing takes seconds, and a failure must become an answer
 
         sessions[question["model"]] = rembg.new_session(question["model"])
         return {"loaded": question["model"]}

@@ -21,6 +21,7 @@ from bench.problems import Unmeasurable
 
 REMOVE: Final = "/v1/remove-bg"
 _START_LIMIT_S: Final = 120.0
+_ESCAPED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +73,25 @@ class Caller:
         path = f"{REMOVE}?{urlencode(options)}" if options else REMOVE
         return self._ask("POST", path, body, {"Content-Type": media_type})
 
-    def post_form(self, body: bytes, *, filename: str, media_type: str, **options: str) -> Answer:
-        """POST a form with the image under a file name."""
+    def post_form(
+        self, body: bytes, *, filename: str, media_type: str, raw_filename: bool = False, **options: str
+    ) -> Answer:
+        """POST a form with the image under a file name.
+
+        Quotes and line ends in the name are escaped as browsers do (HTML, multipart/form-data encoding algorithm);
+        ``raw_filename`` leaves them as they are, which only a hostile client does.
+        """
+        name = filename if raw_filename else filename.translate(_ESCAPED)
         boundary = "mattegate-bench-7f3c1d"
         head = "".join(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-            for name, value in options.items()
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{option}"\r\n\r\n{value}\r\n'
+            for option, value in options.items()
         )
         head += (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{filename}"\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\n'
             f"Content-Type: {media_type}\r\n\r\n"
         )
-        form = head.encode() + body + f"\r\n--{boundary}--\r\n".encode()
+        form = head.encode("utf-8", "surrogateescape") + body + f"\r\n--{boundary}--\r\n".encode()
         return self._ask("POST", REMOVE, form, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:

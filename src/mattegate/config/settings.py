@@ -104,6 +104,10 @@ class ServerSettings:
     """The port to listen on."""
     prefix: str = ""
     """Put in front of every path of the API."""
+    head_s: float = 15.0
+    """How long a request line and its headers may take."""
+    send_stall_s: float = 30.0
+    """How long a caller may leave an answer unread before the connection is cut."""
     docs: bool = True
     """Whether /docs and /openapi.json answer."""
 

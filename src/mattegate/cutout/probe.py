@@ -36,7 +36,7 @@ class Probe:
     """What the header of an image says.
 
     ``width`` and ``height`` are in pixels as stored, before any EXIF orientation; for AVIF and HEIC they are the
-    largest that the file announces. ``channels`` counts alpha and is 0 where the header does not say.
+    largest that the file announces. ``channels`` is samples per pixel, with alpha, and 0 where the header does not say.
     """
 
     format: ImageFormat

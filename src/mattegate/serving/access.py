@@ -18,7 +18,7 @@ _LONGEST: Final = 256
 
 
 def log_access(scope: Scope, exchange: Exchange, *, now: float) -> None:
-    """Write the line of one finished exchange; ``now`` in seconds of the event loop's clock."""
+    """Write the line of one finished exchange; ``now`` by ``time.perf_counter``."""
     line: dict[str, object] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "address": client_address(scope),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mattegate.vocabulary.refusal import Refusal
@@ -50,8 +50,6 @@ class Drain:
         if self._finished:
             return
         self._finished = True
-        try:
+        with suppress(TimeoutError):  # what is still in hand then meets the engine's own ``capacity.draining``
             await asyncio.wait_for(self._idle.wait(), self._patience_s)
-        except TimeoutError:
-            pass  # noqa: SIM105 - what is still in hand now meets the engine's own ``capacity.draining``
         await self._engine.drain()

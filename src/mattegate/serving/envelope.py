@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import MutableHeaders
@@ -39,13 +40,12 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        clock = asyncio.get_running_loop().time
-        exchange = Exchange(started=clock(), body_expected=_body_expected(scope))
+        exchange = Exchange(started=perf_counter(), body_expected=_body_expected(scope))
         exchange.attach(scope)
         try:
             await self._answer(scope, _counted(receive, exchange), _labelled(send, exchange), exchange)
         finally:
-            log_access(scope, exchange, now=clock())
+            log_access(scope, exchange, now=perf_counter())
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         try:
@@ -59,9 +59,7 @@ class Envelope:
             problem = f"unhandled {type(error).__name__}, traceback in the log"
             await self._refuse(Refusal("internal.error", problem=problem), scope, receive, send, exchange)
 
-    async def _refuse(
-        self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, exchange: Exchange
-    ) -> None:
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         exchange.reason, exchange.problem = refusal.reason.code, refusal.operator_detail
         if exchange.answering:
             raise refusal
@@ -70,9 +68,7 @@ class Envelope:
             return
         problem = Problem.of(refusal)
         instance = scope.get("raw_path", b"")[:256].decode("latin-1")
-        body = encode_json(
-            problem.document(request_id=exchange.request_id, instance=instance, docs=self._docs)
-        )
+        body = encode_json(problem.document(request_id=exchange.request_id, instance=instance, docs=self._docs))
         headers = problem.headers(body)
         if exchange.body_left:
             headers.append((b"connection", b"close"))

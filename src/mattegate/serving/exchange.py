@@ -15,7 +15,7 @@ _KEY: Final = "mattegate.exchange"
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer, as far as they got; times in seconds of the event loop's clock."""
+    """One request and its answer, as far as they got; ``started`` by ``time.perf_counter``."""
 
     started: float
     request_id: str = field(default_factory=new_request_id)

@@ -57,6 +57,4 @@ def _not_ready(problem: str) -> Refusal:
 
 
 def _json(document: Mapping[str, object]) -> Response:
-    return Response(
-        encode_json(document), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return Response(encode_json(document), media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -13,7 +13,7 @@ from mattegate.cutout.engine.wire import SharedBuffer
 from mattegate.serving.body import too_large
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from mattegate.config.settings import UploadSettings
 

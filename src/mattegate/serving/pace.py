@@ -50,6 +50,4 @@ class Pace:
         if not self._since_full:
             return Refusal("request.stalled", seconds=self.limits.stall_s)
         rate = self._since_full / max(now - self._full_at, 1e-3)
-        return Refusal(
-            "request.too_slow", rate_kb=rate / 1000, limit_kb=self.limits.min_bytes_per_s / 1000
-        )
+        return Refusal("request.too_slow", rate_kb=rate / 1000, limit_kb=self.limits.min_bytes_per_s / 1000)

@@ -9,7 +9,8 @@ The walk, in order; each step may refuse, and a later one costs more than an ear
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mattegate.cutout.engine.protocol import Job, Priority
 from mattegate.cutout.probe import check_upload
@@ -30,19 +31,35 @@ from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.report import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from starlette.types import Receive, Scope, Send
 
     from mattegate.config.settings import Settings
     from mattegate.cutout.engine.protocol import Cutout, Engine
     from mattegate.serving.drain import Drain
 
-_READERS: Final = {BodyKind.RAW: RawReader, BodyKind.FORM: FormReader, BodyKind.JSON: JsonReader}
+_READERS: Final[Mapping[BodyKind, Callable[[Head, Intake], BodyReader]]] = {
+    BodyKind.RAW: RawReader,
+    BodyKind.FORM: FormReader,
+    BodyKind.JSON: JsonReader,
+}
 
 _HOW_TO_SEND: Final = {
     BodyKind.RAW: "the body is empty",
     BodyKind.FORM: "the form has no file in a field named 'image'",
     BodyKind.JSON: "the JSON has no member 'image_base64'",
 }
+
+
+class BodyReader(Protocol):
+    """Turns the chunks of one kind of body into what was submitted."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+
+    def finish(self) -> Submission:
+        """What was sent, once the body is complete."""
 
 
 class RemoveBackground:
@@ -56,23 +73,22 @@ class RemoveBackground:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises :class:`Refusal`; the envelope explains it."""
-        clock = asyncio.get_running_loop().time
         exchange = Exchange.of(scope)
         head = parse_head(scope, self._settings.upload)  # 1
         self._refuse_when_full()  # 2
-        with self._drain.work(), Intake(self._settings.upload, head.declared) as intake:
-            submission = await self._receive(receive, head, intake)  # 3
+        with self._drain.work(), self._budget.lease() as take, self._intake(head) as intake:
+            submission = await self._receive(receive, head, intake, take)  # 3
             options = self._options(head, submission)  # 4
             image = _present(submission.image, head)
             job = self._job(image, submission.background, options)
-            received = clock()
+            received = perf_counter()
             work = self._work(job, owner=client_address(scope))
             cutout, queued_s = await until_gone(receive, work)  # 5
         stages = (
             Stage("receive", (received - exchange.started) * 1000),
             Stage("queue", queued_s * 1000),
             *cutout.report.stages,
-            Stage("total", (clock() - exchange.started) * 1000),
+            Stage("total", (perf_counter() - exchange.started) * 1000),
         )
         await send_answer(send, Answer(cutout, options, image.filename, stages, exchange.request_id))  # 6
 
@@ -82,12 +98,14 @@ class RemoveBackground:
             raise Refusal("capacity.queue_full", waiting=waiting)
         self._budget.precheck()
 
-    async def _receive(self, receive: Receive, head: Head, intake: Intake) -> Submission:
+    def _intake(self, head: Head) -> Intake:
+        return Intake(self._settings.upload, head.declared)
+
+    async def _receive(self, receive: Receive, head: Head, intake: Intake, take: Callable[[int], None]) -> Submission:
         reader = _READERS[head.kind](head, intake)
         upload = self._settings.upload
-        with self._budget.lease() as take:
-            limits = BodyLimits(upload, head.wire_limit(upload), head.declared, take)
-            await pour(receive, reader.feed, limits)
+        limits = BodyLimits(upload, head.wire_limit(upload), head.declared, take)
+        await pour(receive, reader.feed, limits)
         if head.kind is BodyKind.JSON:
             return await asyncio.to_thread(reader.finish)
         return reader.finish()
@@ -104,7 +122,7 @@ class RemoveBackground:
         if (options.background is BackgroundImage.IMAGE) != (background is not None):
             problem = "it goes together with a file in 'background_image' (JSON: 'background_image_base64')"
             raise option_refusal("background", "image", problem)
-        return Job(self._checked(image), options, background and self._checked(background))
+        return Job(self._checked(image), options, self._checked(background) if background else None)
 
     def _checked(self, upload: Upload) -> memoryview:
         view = upload.buffer.view()
@@ -112,12 +130,13 @@ class RemoveBackground:
         return view
 
     async def _work(self, job: Job, *, owner: str) -> tuple[Cutout, float]:
-        clock = asyncio.get_running_loop().time
-        asked = clock()
+        asked = perf_counter()
         deadline_s = self._settings.engine.deadline_s
-        permit = await self._engine.admit(priority=Priority.STANDARD, owner=owner, deadline_s=deadline_s)
+        permit = await self._engine.admit(
+            priority=Priority.STANDARD, owner=owner, deadline_s=deadline_s, model=job.options.model
+        )
         async with permit:
-            queued_s = clock() - asked
+            queued_s = perf_counter() - asked
             return await permit.run(job), queued_s
 
 

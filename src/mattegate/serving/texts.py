@@ -53,9 +53,7 @@ def _query_pairs(query: bytes) -> list[tuple[str, str]]:
     if not query:
         return []
     try:
-        return parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_OPTIONS
-        )
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_OPTIONS)
     except ValueError as error:
         problem = "it is not UTF-8" if isinstance(error, UnicodeError) else f"more than {MAX_OPTIONS} fields"
         raise Refusal("request.malformed", expected="query parameters", problem=problem) from None

@@ -39,4 +39,4 @@ async def _gone(receive: Receive) -> None:
 async def _stop(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    await asyncio.gather(*tasks, return_exceptions=True)  # how a stopped task ends interests nobody

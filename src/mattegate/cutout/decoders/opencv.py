@@ -1,4 +1,4 @@
-"""What OpenCV does better than Pillow: still WebP twice as fast, and 16 bits per colour channel without loss."""
+"""What OpenCV does better than Pillow: still WebP and coloured PNG, quicker and strict, and 16 bits per channel."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ def _rgb(pixels: cv2.typing.MatLike) -> Plane:
     channels = pixels.shape[2]
     if channels not in _TO_RGB:
         raise ValueError(f"{channels} channels")
-    return np.asarray(cv2.cvtColor(pixels, _TO_RGB[channels], dst=pixels))
+    return np.asarray(cv2.cvtColor(pixels, _TO_RGB[channels]))

@@ -16,7 +16,7 @@ import simplejpeg
 from mattegate.cutout.decoders.samples import Samples
 from mattegate.cutout.picture import RGB, Plane
 
-_HARMLESS: Final = re.compile(r"Corrupt JPEG data: (\d{1,3}) extraneous bytes before marker 0xd9")
+_HARMLESS: Final = re.compile(r"Corrupt JPEG data: \d{1,3} extraneous bytes before marker 0xd9")
 _SPACES: Final = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 
 
@@ -36,9 +36,7 @@ def preview(data: bytes | memoryview, side: int) -> RGB:
 
     Damage is the full decode's to report; here it only shows as grey.
     """
-    pixels: RGB = simplejpeg.decode_jpeg(
-        data, "RGB", fastdct=True, fastupsample=True, min_height=side, min_width=side, strict=False
-    )
+    pixels: RGB = simplejpeg.decode_jpeg(data, "RGB", min_height=side, min_width=side, strict=False)
     return pixels
 
 
@@ -46,8 +44,7 @@ def _decode(data: bytes | memoryview, space: str) -> tuple[Plane, tuple[str, ...
     try:
         return simplejpeg.decode_jpeg(data, space), ()
     except ValueError as error:
-        stray = _HARMLESS.fullmatch(str(error))
-        if not stray:
+        if not _HARMLESS.fullmatch(str(error)):
             raise
     pixels = np.asarray(simplejpeg.decode_jpeg(data, space, strict=False))
-    return pixels, (f"{stray[1]} stray bytes in the JPEG data were skipped",)
+    return pixels, ("stray bytes at the end of the JPEG data were skipped",)

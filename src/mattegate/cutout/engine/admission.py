@@ -1,4 +1,4 @@
-"""The queue in front of any engine: callers wait here until a slot is free, and the :class:`Line` says whose turn it is.
+"""The queue in front of any engine: callers wait until a slot is free, and the :class:`Line` says whose turn it is.
 
 Nothing here knows what a slot is. Everything runs on one event loop, so that each method is one indivisible step.
 """

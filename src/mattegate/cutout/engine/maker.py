@@ -1,19 +1,25 @@
 """The seam between a worker and whatever turns one encoded image into one encoded cut-out.
 
 The engine knows nothing of pictures; a maker knows nothing of processes. What belongs here: the Protocol both
-sides speak, and how a maker's factory is found by its name.
+sides speak, what the failures of a maker mean, and how its factory is found by its name.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from mattegate.config.settings import Settings
 from mattegate.cutout.engine.protocol import Job
+from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.report import Report
+
+log = logging.getLogger("mattegate.engine")
 
 DEFAULT_FACTORY: Final = "mattegate.cutout.pipeline:build_maker"
 """Where the product's own maker is built."""
@@ -51,13 +57,39 @@ class Maker(Protocol):
         """
 
     def cancel(self) -> None:
-        """Make a running :meth:`make` stop soon. Called from another thread; must return at once."""
+        """Make a running :meth:`make` stop soon. Called from another thread; must return at once.
+
+        It comes after ``cancelled`` has become true, and may come just before :meth:`make` begins.
+        """
 
 
 class MakerFactory(Protocol):
     """Builds a maker; heavy imports belong inside it, models are loaded by :meth:`Maker.warm`."""
 
-    def __call__(self, settings: Settings, *, threads: int) -> Maker: ...
+    def __call__(self, settings: Settings, *, threads: int) -> Maker:
+        """Build the maker of one worker, which may keep ``threads`` threads busy."""
+
+
+def check(cancelled: Callable[[], bool]) -> None:
+    """Raise :class:`Cancelled` if nobody waits any more."""
+    if cancelled():
+        raise Cancelled
+
+
+@contextmanager
+def told(cancelled: Callable[[], bool], memory_limit_mb: float) -> Iterator[None]:
+    """Turn whatever a maker raises inside the block into a :class:`Refusal` or :class:`Cancelled`."""
+    try:
+        yield
+    except (Refusal, Cancelled):
+        raise
+    except MemoryError:
+        raise Refusal("engine.memory_limit", pid=os.getpid(), limit_mb=memory_limit_mb) from None
+    except Exception as error:
+        if cancelled():  # a network that is stopped in mid-run ends with its runtime's general error
+            raise Cancelled from error
+        log.exception("the maker failed on an image")
+        raise Refusal("internal.error", problem=f"{type(error).__name__}: {error}") from error
 
 
 def load_factory(name: str) -> MakerFactory:

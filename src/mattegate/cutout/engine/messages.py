@@ -155,7 +155,7 @@ def _rebuilt(plain: dict[str, object]) -> object:
     if kind is None:
         raise ValueError(f"{name!r} is not a value that the engine speaks of")
     if kind is Path or issubclass(kind, StrEnum):
-        return kind(plain["of"])
+        return kind(str(plain["of"]))
     return kind(**{key: _tupled(item) for key, item in plain.items()})
 
 

@@ -14,12 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from mattegate.config.settings import Settings
 from mattegate.cutout.engine.memory import resident_bytes
-from mattegate.cutout.engine.messages import Message, encode
+from mattegate.cutout.engine.messages import Message, Order, encode
 from mattegate.cutout.engine.wire import Channel, adopt, close_all
 
 log = logging.getLogger("mattegate.engine")
@@ -58,12 +59,15 @@ class Gone(Exception):  # noqa: N818 - the worker's end, which the engine expect
 
 
 class WorkerProcess:
-    """A running worker. Must be created inside a running event loop, and ended with :meth:`bury`."""
+    """A running worker. Must be created inside a running event loop, and ended with :meth:`bury`.
+
+    Raises ``OSError`` where no process can be started.
+    """
 
     def __init__(self, blueprint: Blueprint) -> None:
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with theirs:
+        with theirs, ExitStack() as undo:
+            undo.callback(ours.close)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 blueprint.command(theirs.fileno()),
                 env=blueprint.environment,
@@ -72,8 +76,12 @@ class WorkerProcess:
                 stdout=_STDERR,  # a library that prints must not spoil a cut-out written to our standard output
                 start_new_session=True,
             )
+            undo.pop_all()
+        ours.setblocking(False)
         self.gone = asyncio.Event()
-        self.born = time.monotonic()
+        self.orders = 0
+        """How many orders it was given."""
+        self._born = time.monotonic()
         self._channel = Channel(ours)
         self._letters: asyncio.Queue[Letter | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
@@ -84,12 +92,18 @@ class WorkerProcess:
         """The process id."""
         return self._process.pid
 
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was spawned."""
+        return time.monotonic() - self._born
+
     def send(self, message: Message, fds: tuple[int, ...] = ()) -> None:
         """Send a message; a worker that cannot take it any more is ended, which :meth:`receive` tells."""
         if self.gone.is_set():
             return
         try:
             self._channel.send(message, fds)
+            self.orders += isinstance(message, Order)
         except OSError as error:
             log.warning("worker %d takes no message (%s), so it is ended", self.pid, error)
             self._end()
@@ -110,15 +124,9 @@ class WorkerProcess:
         return resident_bytes(self.pid)
 
     def kill(self) -> None:
-        """End it with SIGKILL; harmless when it is dead."""
+        """End it with SIGKILL, and hear no more from it."""
         self._process.kill()
-
-    async def leave(self, grace_s: float) -> None:
-        """Close the socket, so that it ends by itself, and see to it that it does."""
         self._end()
-        if not await asyncio.to_thread(self._exits_within, grace_s):
-            log.warning("worker %d did not end by itself within %g s", self.pid, grace_s)
-        await self.bury()
 
     async def bury(self) -> str:
         """Make sure that the process is gone and nothing of it is left; returns how it ended."""
@@ -127,13 +135,6 @@ class WorkerProcess:
             self._process.kill()  # a process that is dying already keeps its own cause of death
             await asyncio.to_thread(self._process.wait)
         return _how(self._process.returncode)
-
-    def _exits_within(self, grace_s: float) -> bool:
-        try:
-            self._process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
 
     def _read(self) -> None:
         try:
@@ -145,8 +146,7 @@ class WorkerProcess:
             self._end()
         except ValueError as error:
             log.error("worker %d does not keep to the format (%s), so it is killed", self.pid, error)  # noqa: TRY400
-            self._process.kill()
-            self._end()
+            self.kill()
 
     def _end(self) -> None:
         if not self.gone.is_set():

@@ -79,9 +79,7 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Start the workers and return; :meth:`status` tells when they are warm."""
 
-    async def admit(
-        self, *, priority: Priority, owner: str, deadline_s: float, model: str | None = None
-    ) -> Permit:
+    async def admit(self, *, priority: Priority, owner: str, deadline_s: float, model: str | None = None) -> Permit:
         """Wait for a free worker, in priority order and fairly between owners of one priority.
 
         ``owner`` is whoever should not starve others: an identity, or an address where there is none. ``model`` is the

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from mattegate.cutout.engine.messages import Begun, Cancel, Declined, Done, Order, Ready, Stopped
-from mattegate.cutout.engine.process import Blueprint, Gone, Letter, WorkerProcess
+from mattegate.cutout.engine.process import Blueprint, Gone, WorkerProcess
 from mattegate.cutout.engine.protocol import Cutout, Job
 from mattegate.cutout.engine.watch import Patience, Watch
 from mattegate.cutout.engine.wire import lend
@@ -68,10 +68,10 @@ class Slot:
         self._patience = patience
         self._settled = settled
         self._worker: WorkerProcess | None = None
-        self._up = asyncio.Event()
+        self._warm = False
+        self._turn = asyncio.Event()  # a worker came up, or it is known why none does
         self._stopping = False
         self._spawned = 0
-        self._on_a_job = False
         self._keeper: asyncio.Task[None] | None = None
         self.models: frozenset[str] = frozenset()
         self.problem: Refusal | None = None
@@ -90,40 +90,20 @@ class Slot:
 
     def open(self) -> None:
         """Start keeping a worker alive."""
-        self._keeper = asyncio.create_task(self.keep(), name="engine-slot")
+        self._keeper = asyncio.create_task(self._keep(), name="engine-slot")
 
     async def close(self) -> None:
-        """Let the worker go; a job in hand is refused with ``capacity.draining``."""
+        """End the worker, which holds nothing worth saving; a job in hand is refused with ``capacity.draining``."""
         self._stopping = True
-        self._up.set()
+        self._turn.set()
         if self._worker is not None:
-            await self._worker.leave(self._patience.leave_s)
+            self._worker.kill()
         if self._keeper is not None:
             self._keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._keeper
-
-    async def keep(self) -> None:
-        """Raise workers, one after the other, until :meth:`close`."""
-        failures = 0
-        while not self._stopping:
-            self._spawned += 1
-            self._worker = worker = WorkerProcess(self._blueprint)
-            try:
-                await self._warm_up(worker)
-                await worker.gone.wait()
-                failures = 0 if self._on_a_job or self._lasted(worker) else failures + 1
-            except Refusal as refusal:
-                failures += 1
-                self._note_problem(refusal)
-            finally:
-                self._up.clear()
-                self.models = frozenset()
-                how = await worker.bury()
-            if not self._stopping:
-                log.warning("worker %d ended (%s); the next one starts in %g s", worker.pid, how, self._pause(failures))
-                self._settled(self)
-                await asyncio.sleep(self._pause(failures))
+        if self._worker is not None:
+            await self._worker.bury()
 
     async def do(self, errand: Errand) -> Cutout:
         """Have one job done. Raises :class:`Refusal`; a call-off by the caller ends as ``request.client_gone``."""
@@ -131,44 +111,125 @@ class Slot:
         if errand.cancelled_at is not None:
             raise Refusal("request.client_gone")
         watch = Watch(worker.pid, self._blueprint.settings.engine, self._patience, time.monotonic())
-        self._on_a_job = True
         try:
             errand.give_to(worker)
             return await self._converse(worker, errand, watch)
         except Gone:
-            raise await self._obituary(worker) from None
+            how = await worker.bury()
+            if self._stopping:
+                raise Refusal("capacity.draining") from None
+            raise Refusal("engine.worker_died", pid=worker.pid, how=how) from None
+
+    async def _keep(self) -> None:
+        """Raise workers, one after the other."""
+        failures = 0
+        while True:
+            useful, how = await self._one_life()
+            failures = 0 if useful else failures + 1
+            pause = self._patience.pause_s(failures)
+            log.warning("a worker ended (%s); the next one starts in %g s", how, pause)
+            self._settled(self)
+            await asyncio.sleep(pause)
+
+    async def _one_life(self) -> tuple[bool, str]:
+        """Spawn a worker and see it to its end; tells whether it was of use, and how it ended."""
+        self._spawned += 1
+        try:
+            self._worker = worker = WorkerProcess(self._blueprint)
+        except OSError as error:
+            self._note_problem(Refusal("engine.unavailable", problem=f"no process can be started: {error}"))
+            return False, "not spawned"
+        try:
+            await self._warm_up(worker)
+            await worker.gone.wait()
         except Refusal as refusal:
-            if refusal.reason.layer in {"engine", "request"}:
-                await self._replace(worker)
-            raise
+            self._note_problem(refusal)
+            return False, f"pid {worker.pid}, not started"
         finally:
-            self._on_a_job = False
+            self._warm = False
+            self.models = frozenset()
+            how = await worker.bury()
+        return worker.orders > 0, f"pid {worker.pid}, {how}"
+
+    async def _warm_up(self, worker: WorkerProcess) -> None:
+        """Wait until the worker has loaded its default model; raises :class:`Refusal` where it cannot."""
+        try:
+            letter = await worker.receive(self._patience.load_s)
+        except Gone:
+            how = await worker.bury()
+            raise Refusal("engine.unavailable", problem=f"a worker died ({how}) while it started") from None
+        match letter.message if letter else None:
+            case Ready(models=models):
+                self._note_warm(worker, models)
+            case Declined() as declined:
+                raise declined.refusal
+            case None:
+                raise Refusal("engine.unavailable", problem=f"not ready after {self._patience.load_s:g} s")
+            case message:
+                raise Refusal("engine.unavailable", problem=f"a worker began with {type(message).__name__}")
+
+    def _note_warm(self, worker: WorkerProcess, models: tuple[str, ...]) -> None:
+        log.info("worker %d ready after %.1f s with %s", worker.pid, worker.age_s, ", ".join(models) or "no model")
+        self.models = frozenset(models)
+        self.problem = None
+        self._warm = self.proven = True
+        self._turn.set()
+        self._settled(self)
+
+    def _note_problem(self, refusal: Refusal) -> None:
+        log.error("%s", refusal.operator_detail)
+        self.problem = refusal
+        self.proven = False
+        self._turn.set()
+
+    def _warm_worker(self) -> WorkerProcess | None:
+        worker = self._worker
+        return worker if worker is not None and self._warm and not worker.gone.is_set() else None
+
+    async def _next_worker(self) -> WorkerProcess:
+        while True:
+            if self._stopping:
+                raise Refusal("capacity.draining")
+            if self.problem is not None:
+                raise Refusal(self.problem.reason.code, **self.problem.facts)
+            worker = self._warm_worker()
+            if worker is not None:
+                return worker
+            self._turn.clear()
+            await self._turn.wait()
 
     async def _converse(self, worker: WorkerProcess, errand: Errand, watch: Watch) -> Cutout:
         while True:
             letter = await worker.receive(self._patience.tick_s)
-            message = letter.message if letter else None
-            match message:
+            match letter.message if letter else None:
                 case None:
                     self._look_after(worker, errand, watch)
-                case Begun(number=errand.number):
+                case Begun(number=errand.number, models=models, resident=resident):
                     errand.begun = True
-                    self.models = frozenset(message.models)
-                    watch.begin(time.monotonic(), message.resident)
-                case Done(number=errand.number) if letter and letter.enclosed:
-                    return Cutout(letter.enclosed[0], message.report)
-                case Declined(number=errand.number):
-                    raise message.refusal
+                    self.models = frozenset(models)
+                    watch.begin(time.monotonic(), resident)
+                case Done(number=errand.number, report=report) if letter and letter.enclosed:
+                    return Cutout(letter.enclosed[0], report)
+                case Declined(number=errand.number) as declined:
+                    raise self._answered(worker, declined.refusal)
                 case Stopped(number=errand.number):
                     raise Refusal("request.client_gone")
-                case _:
+                case message:
                     log.error("worker %d said %s out of turn, so it is killed", worker.pid, type(message).__name__)
                     worker.kill()
 
+    def _answered(self, worker: WorkerProcess, refusal: Refusal) -> Refusal:
+        """A worker that ran out of memory is in no state to go on."""
+        if refusal.reason.layer == "engine":
+            worker.kill()
+        return refusal
+
     def _look_after(self, worker: WorkerProcess, errand: Errand, watch: Watch) -> None:
+        """Between two messages: end a worker that does not stop, or an image that takes too much."""
         now = time.monotonic()
-        if errand.overstays(now, self._patience):
-            raise Refusal("request.client_gone")
         refusal = watch.overrun(now, worker.resident())
+        if errand.overstays(now, self._patience):
+            refusal = Refusal("request.client_gone")
         if refusal is not None:
+            worker.kill()
             raise refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from mattegate.config.settings import MB, EngineSettings
 from mattegate.vocabulary.refusal import Refusal
@@ -18,8 +19,6 @@ class Patience:
     """For a worker to start, or to load one more model."""
     cancel_s: float = 2.0
     """For a worker to give up an order that nobody waits for."""
-    leave_s: float = 2.0
-    """For a worker to end by itself once its socket is closed."""
     first_pause_s: float = 0.2
     longest_pause_s: float = 15.0
     """Between attempts to start a worker that does not come up; doubled each time."""
@@ -28,6 +27,9 @@ class Patience:
         """The pause after so many failures in a row; none before the first."""
         doubled: float = self.first_pause_s * 2.0 ** min(failures - 1, 30)
         return min(self.longest_pause_s, doubled) if failures else 0.0
+
+
+DEFAULT_PATIENCE: Final = Patience()
 
 
 class Watch:

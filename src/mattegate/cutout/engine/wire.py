@@ -71,7 +71,7 @@ class SharedBuffer:
         self.extend((chunk,))
 
     def extend(self, segments: Sequence[bytes | bytearray | memoryview]) -> None:
-        """Add all ``segments`` at the end, with as few system calls as may be; raises ``ValueError`` after :meth:`seal`."""
+        """Add all ``segments`` at the end in few system calls; raises ``ValueError`` after :meth:`seal`."""
         if self._sealed:
             raise ValueError("the shared buffer is sealed")
         rest = deque(memoryview(segment).cast("B") for segment in segments if memoryview(segment).nbytes)
@@ -117,10 +117,10 @@ class _Map(mmap.mmap):
 
 @contextmanager
 def lend(payload: Payload) -> Iterator[int]:
-    """Give a sealed descriptor of ``payload`` for the length of the block; copies unless it is a shared buffer's view."""
-    whole = payload.obj if isinstance(payload, memoryview) else None
-    if isinstance(whole, _Map) and whole.source and not whole.source.closed and payload.nbytes == len(whole):
-        yield whole.source.fd
+    """Give a sealed descriptor of ``payload`` for the block's length; a shared buffer's view is not copied."""
+    source = _source(payload)
+    if source is not None:
+        yield source.fd
         return
     with SharedBuffer() as copy:
         copy.append(payload)
@@ -164,7 +164,7 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, message: Message, fds: Sequence[int] = ()) -> None:
-        """Send one message with descriptors, which stay open on this side. Raises ``OSError`` when the other end is gone."""
+        """Send one message with descriptors, which stay open here. Raises ``OSError`` when the other end is gone."""
         body = encode(message)
         frame = memoryview(_HEAD.pack(len(body), len(fds)) + body)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
@@ -222,6 +222,14 @@ def _mapped(fd: int, size: int, source: SharedBuffer | None = None) -> memoryvie
     mapping = _Map(fd, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
     mapping.source = source
     return memoryview(mapping)
+
+
+def _source(payload: Payload) -> SharedBuffer | None:
+    """The open buffer that ``payload`` shows the whole of."""
+    if not isinstance(payload, memoryview) or not isinstance(payload.obj, _Map):
+        return None
+    source = payload.obj.source
+    return source if source is not None and not source.closed and payload.nbytes == len(source) else None
 
 
 def _seals(fd: int) -> int:

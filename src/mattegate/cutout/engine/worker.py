@@ -19,10 +19,11 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from mattegate.config.settings import MB, Settings
-from mattegate.cutout.engine.maker import DEFAULT_FACTORY, Cancelled, Made, Maker, load_factory
+from mattegate.cutout.engine.maker import DEFAULT_FACTORY, Cancelled, Made, Maker, check, load_factory, told
 from mattegate.cutout.engine.memory import address_space_bytes, limit_address_space, resident_bytes
 from mattegate.cutout.engine.messages import (
     Begun,
@@ -134,25 +135,14 @@ class Worker:
                 self._channel.send(Done(errand.number, report), (result.fd,))
 
     def _make(self, maker: Maker, errand: _Errand) -> tuple[Report, SharedBuffer]:
-        """Make the cut-out; every way in which that can fail becomes a Refusal or Cancelled."""
-        try:
+        cancelled = errand.cancelled.is_set
+        with told(cancelled, self._memory_limit / MB), _limit_lifted():
             self._load(maker, errand.job.options.model)
             self._channel.send(Begun(errand.number, self._models, self._resident))
+            check(cancelled)
             limit_address_space(self._ceiling)
-            made = maker.make(errand.job, cancelled=errand.cancelled.is_set)
+            made = maker.make(errand.job, cancelled=cancelled)
             return made.report, _shared(made)
-        except MemoryError:
-            limit_address_space(None)
-            raise Refusal("engine.memory_limit", pid=os.getpid(), limit_mb=self._memory_limit / MB) from None
-        except (Refusal, Cancelled):
-            raise
-        except Exception as error:
-            if errand.cancelled.is_set():
-                raise Cancelled from error
-            log.exception("the maker failed on an image")
-            raise Refusal("internal.error", problem=_told(error)) from error
-        finally:
-            limit_address_space(None)
 
     def _load(self, maker: Maker, model: str | None) -> None:
         """Make sure that ``model`` is in memory; what it takes is not charged to the image."""
@@ -203,6 +193,15 @@ def _settle_in(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
+
+
+@contextmanager
+def _limit_lifted() -> Iterator[None]:
+    """Whatever the block limits is over with it, so that even a worker without memory can answer."""
+    try:
+        yield
+    finally:
+        limit_address_space(None)
 
 
 def _shared(made: Made) -> SharedBuffer:

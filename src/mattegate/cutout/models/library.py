@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,7 +19,10 @@ from mattegate.config.settings import Settings
 from mattegate.cutout.models import disk
 from mattegate.cutout.models.catalogue import Catalogue, built_in, ground
 from mattegate.cutout.models.fetch import Observer, pull, sources_of
+from mattegate.cutout.models.filekind import refuse_other_kinds
 from mattegate.cutout.models.licences import Acknowledgements
+from mattegate.cutout.models.readability import explain_unreadable, this_process
+from mattegate.cutout.models.sources import Source
 from mattegate.cutout.models.sources.local import LocalFile
 from mattegate.cutout.models.spec import ModelSpec
 from mattegate.cutout.models.store import ModelStore, Verified
@@ -49,9 +53,16 @@ class ModelLibrary:
     @cached_property
     def catalogue(self) -> Catalogue:
         """The built-in models and the operator's own. Raises :class:`Refusal` ``model.spec`` for a bad own one."""
+        return Catalogue([*built_in(), *(_described(file) for file in self._descriptions())])
+
+    def _descriptions(self) -> list[Path]:
         folder = self._settings.models_dir / _OWN
-        own = [_described(file) for file in sorted(folder.glob("*.toml"))] if folder.is_dir() else []
-        return Catalogue([*built_in(), *own])
+        try:
+            return sorted(file for file in folder.iterdir() if file.suffix == ".toml")
+        except FileNotFoundError:
+            return []
+        except PermissionError:
+            raise explain_unreadable(folder, this_process(), model="own models") from None
 
     def installed(self) -> tuple[ModelSpec, ...]:
         """The models whose weights are there, in the order of the catalogue; nothing is verified here."""
@@ -88,8 +99,11 @@ class ModelLibrary:
         if acknowledge:
             self.acknowledge_licence(name, acknowledge)
         self.acknowledgements.require(spec)
-        sources = sources_of(spec, self._settings.models, self._environ)
-        return pull(spec, self.store, sources, observer=observer, force=force)
+        return pull(spec, self.store, self.sources(spec), observer=observer, force=force)
+
+    def sources(self, spec: ModelSpec) -> tuple[Source, ...]:
+        """Where :meth:`pull` asks for the weights, in order."""
+        return sources_of(spec, self._settings.models, self._environ)
 
     def acknowledge_licence(self, name: str, licence: str) -> None:
         """Record that the operator read and named the licence of ``name``."""
@@ -102,25 +116,26 @@ class ModelLibrary:
     def import_file(self, name: str, file: Path, *, observer: Observer | None = None, sha256: str = "") -> Verified:
         """Take a file by hand for a model of the catalogue; it has to be what is pinned.
 
-        ``sha256`` is the operator's own pin for a model that has none. Raises as :meth:`pull` does.
+        ``sha256`` is the operator's own pin for a model that has none. Raises :class:`Refusal` ``model.format``,
+        ``.hash_mismatch``, ``.unpinned``, ``.no_source`` where the file cannot be read, or ``.storage``.
         """
         spec = self.catalogue.resolve(name)
         pin = spec.pin
         if sha256 and not pin.sha256:
             spec = replace(spec, pin=replace(pin, sha256=sha256.lower()))
-        return pull(spec, self.store, [LocalFile(file)], observer=observer, force=True)
+        return self._take_in(spec, file, observer)
 
     def import_own(self, file: Path, description: Path, *, observer: Observer | None = None) -> Verified:
         """Take in an ONNX file of the operator's own with the TOML file that describes it.
 
         The description is checked before anything is copied, and kept with the SHA-256 of the file as its pin.
-        Raises :class:`Refusal` ``model.spec`` with every fault, ``model.format``, or what :meth:`pull` raises.
+        Raises :class:`Refusal` ``model.spec`` with every fault, or what :meth:`import_file` raises.
         """
         table = _table(description)
         spec = read_model(table, ground())
         self._require_free(spec)
         pinned = self._pinned_by(file, spec)
-        verified = pull(pinned, self.store, [LocalFile(file)], observer=observer, force=True)
+        verified = self._take_in(pinned, file, observer)
         self._keep_description(pinned, description)
         return verified
 
@@ -130,10 +145,17 @@ class ModelLibrary:
             raise Refusal("model.spec", model=spec.name, problem="name: a built-in model has this name")
         Catalogue([*(known for known in self.catalogue if known.name != spec.name), spec])
 
+    def _take_in(self, spec: ModelSpec, file: Path, observer: Observer | None) -> Verified:
+        """Judge the file where it lies, so that the answer is about it, then copy it."""
+        with _reading(file, spec):
+            refuse_other_kinds(file, spec.name)
+            self.store.check(file, spec)
+        return pull(spec, self.store, [LocalFile(file)], observer=observer, force=True)
+
     def _pinned_by(self, file: Path, spec: ModelSpec) -> ModelSpec:
         if spec.pin.sha256:
             return spec
-        with disk.storing(spec.name):
+        with _reading(file, spec):
             return replace(spec, pin=replace(spec.pin, sha256=disk.digest(file)))
 
     def _keep_description(self, spec: ModelSpec, description: Path) -> None:
@@ -156,6 +178,14 @@ class ModelLibrary:
 def open_model(name: str, settings: Settings) -> OpenedModel:
     """The model to load for ``name``; see :meth:`ModelLibrary.open`."""
     return ModelLibrary(settings).open(name)
+
+
+@contextmanager
+def _reading(file: Path, spec: ModelSpec) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Refusal("model.no_source", model=spec.name, tried=f"file {file}: {error.strerror}") from error
 
 
 def _described(description: Path) -> ModelSpec:

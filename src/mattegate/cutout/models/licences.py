@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mattegate.cutout.models import disk
+from mattegate.cutout.models.readability import explain_unreadable, this_process
 from mattegate.cutout.models.spec import ModelSpec
 from mattegate.vocabulary.refusal import Refusal
 
@@ -36,6 +37,8 @@ class Acknowledgements:
             return tuple(Acknowledgement(**entry) for entry in entries)
         except FileNotFoundError:
             return ()
+        except PermissionError:
+            raise explain_unreadable(self._path, this_process(), model=FILE) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             problem = f"{self._path} cannot be read: {error}"
             raise Refusal("model.storage", model=FILE, problem=problem) from error

@@ -33,7 +33,7 @@ def read(data: memoryview) -> Header:
             raise reader.corrupt(f"unknown block {kind:#04x} at byte {offset}")
     if not frames:
         raise reader.corrupt("no image")
-    return Header(width, height, frames=frames, channels=3)
+    return Header(width, height, frames=frames, channels=1)
 
 
 def _table(flags: int) -> int:

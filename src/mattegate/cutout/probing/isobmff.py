@@ -41,13 +41,15 @@ def brand(data: memoryview) -> ImageFormat | None:
 def read(data: memoryview) -> Header:
     """Read the largest size that any item or track announces, which bounds what a decoder will make.
 
-    Every box at the top must lie within the buffer.
+    Every box at the top must lie within the buffer, and one of them must hold picture data.
     """
     reader = Reader(data, brand(data) or ImageFormat.HEIC)
     top = list(_boxes(reader, 0, len(reader)))
     sizes = [*_item_sizes(reader, top), *_track_sizes(reader, top)]
     if not sizes:
         raise reader.corrupt("no image size")
+    if not (_inside(reader, top, b"mdat") or _inside(reader, top, b"meta", b"idat")):
+        raise reader.truncated("no box with picture data")
     return Header(
         width=max(width for width, _ in sizes),
         height=max(height for _, height in sizes),

@@ -10,23 +10,23 @@ from mattegate.vocabulary.formats import FORMAT_BY_EXTENSION, ImageFormat
 # fmt: off
 _EVERYWHERE: Final = frozenset({
     "php", "php2", "php3", "php4", "php5", "php6", "php7", "php8", "pht", "phtm", "phtml", "phar", "phps",
-    "pgif", "inc", "hphp", "module", "asp", "aspx", "asa", "ascx", "ashx", "asmx", "axd", "cer", "cshtml",
-    "vbhtml", "config", "jsp", "jspx", "jspf", "jsw", "jsv", "do", "action", "cfm", "cfml", "cfc", "dbm",
-    "shtml", "stm", "cgi", "fcgi", "exe", "dll", "msi", "msp", "scr", "pif", "cpl", "sys", "bat", "cmd", "vbs",
-    "vbe", "wsf", "wsh", "hta", "ps1", "psm1", "psd1", "reg", "lnk", "scf", "jar", "war", "ear", "htaccess",
-    "htpasswd", "user", "apk", "ipa", "dmg", "deb", "rpm",
+    "pgif", "hphp", "asp", "aspx", "ascx", "ashx", "asmx", "cshtml", "vbhtml", "jsp", "jspx", "jspf", "jsw",
+    "jsv", "cfm", "cfml", "cfc", "dbm", "shtml", "stm", "cgi", "fcgi", "exe", "dll", "msi", "cmd", "vbs", "vbe",
+    "wsf", "wsh", "hta", "ps1", "psm1", "psd1", "htaccess", "htpasswd", "apk",
 })
 """Extensions that some server or desktop runs wherever they stand, as Apache may run ``x.php.png``."""
 
 _AT_THE_END: Final = frozenset({
     "com", "js", "mjs", "cjs", "py", "pyc", "pyw", "sh", "bash", "zsh", "ksh", "csh", "pl", "pm", "rb", "lua",
     "swf", "app", "run", "bin", "elf", "so", "dylib", "html", "htm", "xhtml", "xht", "mht", "svg", "svgz",
-    "xml", "xsl", "xslt", "class", "command", "desktop", "ts",
+    "xml", "xsl", "xslt", "class", "command", "desktop", "ts", "inc", "module", "asa", "axd", "cer", "config",
+    "do", "action", "msp", "scr", "pif", "cpl", "sys", "bat", "reg", "lnk", "scf", "jar", "war", "ear", "user",
+    "ipa", "dmg", "deb", "rpm",
 })
 """Extensions that run or script too, but are ordinary words inside a name such as ``example.com.png``."""
 # fmt: on
 
-_SPLIT: Final = re.compile(r"[.;:%\x00-\x20]+")
+_SPLIT: Final = re.compile(r"[.;:%\x00-\x1f]+")
 _SHOWN: Final = 80
 
 
@@ -54,4 +54,5 @@ def _base(name: str) -> str:
 
 def _extensions(name: str) -> list[str]:
     """Every part of the name behind its first dot, or behind what careless software takes for a name's end."""
-    return [part for part in _SPLIT.split(_base(name).lower())[1:] if part]
+    parts = (part.strip() for part in _SPLIT.split(_base(name).lower())[1:])
+    return [part for part in parts if part]

@@ -8,7 +8,7 @@ from mattegate.cutout.probing.reader import Header, Reader
 from mattegate.vocabulary.formats import ImageFormat
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_CHANNELS: Final = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 

@@ -20,7 +20,7 @@ _BYTES_PER_STEP: Final = 64
 class Header:
     """What a container's header says: sizes in pixels as stored, before any orientation.
 
-    ``channels`` counts alpha and is 0 where the header does not say; ``bits`` is per channel.
+    ``channels`` is samples per pixel, with alpha, and 0 where the header does not say; ``bits`` is per channel.
     """
 
     width: int

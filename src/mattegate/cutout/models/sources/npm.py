@@ -51,9 +51,9 @@ class NpmFile:
             tarball = next(Path(work).glob("*.tgz"), None)
             if tarball is None:
                 raise Unavailable("npm brought no package")
-            self._join(tarball, part, progress)
+            self.join(tarball, part, progress)
 
-    def _join(self, tarball: Path, part: Path, progress: Progress) -> None:
+    def join(self, tarball: Path, part: Path, progress: Progress) -> None:
         """Two walks over the archive: one to the list, one that writes each piece to its place."""
         try:
             with tarfile.open(tarball, "r:gz") as archive:
@@ -68,7 +68,7 @@ class NpmFile:
                         shutil.copyfileobj(piece, file, _COPY)
                         done += file.tell() - offset
                         progress(done, total)
-        except (tarfile.TarError, KeyError, ValueError, TypeError, EOFError) as error:
+        except (tarfile.TarError, LookupError, ValueError, TypeError, EOFError) as error:
             raise Unavailable(f"the package is not as expected ({type(error).__name__}: {error})") from error
         if missing:
             raise Unavailable(f"the package lacks {len(missing)} of {len(offsets)} pieces")

@@ -38,7 +38,7 @@ _TRIES: Final = 4
 """How often an interrupted transfer is taken up again before the next source gets its turn."""
 
 
-class _NoAnswer(TimeoutError):
+class _NoAnswerError(TimeoutError):
     """Nothing came back within the connect timeout."""
 
 
@@ -122,7 +122,7 @@ class WebFile:
 
 
 _REASONS: Final = (
-    (_NoAnswer, ""),
+    (_NoAnswerError, ""),
     (socket.gaierror, "its name cannot be looked up"),
     (TimeoutError, "no bytes arrived in time"),
     (ConnectionRefusedError, "the connection was refused"),
@@ -203,12 +203,13 @@ class _StayOnTls(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         scheme = urlsplit(newurl).scheme
         if scheme != "https" and not (scheme == "http" and req.type == "http"):
-            raise Unavailable(f"it redirects to {scheme or 'no'} address, which is not https")
+            fp.close()
+            raise Unavailable(f"it redirects to a {scheme} address, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _within(seconds: float, opening: Callable[[], Any]) -> _Answer:
-    """The answer of ``opening``, or ``_NoAnswer`` after ``seconds`` whatever it hangs in."""
+    """The answer of ``opening``, or ``_NoAnswerError`` after ``seconds`` whatever it hangs in."""
     box: queue.SimpleQueue[_Answer | BaseException] = queue.SimpleQueue()
     given_up = threading.Event()
 
@@ -227,7 +228,7 @@ def _within(seconds: float, opening: Callable[[], Any]) -> _Answer:
         outcome = box.get(timeout=seconds)
     except queue.Empty:
         given_up.set()
-        raise _NoAnswer(f"no answer within {seconds:g} s") from None
+        raise _NoAnswerError(f"no answer within {seconds:g} s") from None
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome

@@ -1,0 +1,50 @@
+"""What is measured, in this order, and what cannot be measured yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from types import MappingProxyType
+from typing import Final
+
+from bench import clients, http_request, memory, parity, png_encoding, priority, rembg_throughput
+from bench.context import Bench, Measurement, Outcome
+
+_PNG: Final = ("png_speed_vs_pillow", "png_bytes_vs_pillow")
+
+
+def outcome_of(found: Mapping[str, object], figures: tuple[str, ...]) -> Outcome:
+    """The answer of a measurement that knows nothing of the bench: its figures, its ``method``, and the rest.
+
+    Raises ``KeyError`` where a figure is missing.
+    """
+    details = {key: value for key, value in found.items() if key not in {*figures, "method"}}
+    return Outcome({key: float(str(found[key])) for key in figures}, str(found["method"]), details)
+
+
+def _png_encoding(bench: Bench) -> Outcome:
+    told, done = bench.steps(png_encoding.NAME, png_encoding.CUTOUTS), count()
+    found = png_encoding.measure(bench.effort.png_pairs, lambda _: told(next(done)))
+    told(png_encoding.CUTOUTS)
+    return outcome_of(found, _PNG)
+
+
+MEASUREMENTS: Final = (
+    Measurement("http_request", ("request_over_inference_1p5mp",), http_request.measure),
+    Measurement("rembg_throughput_1p5mp", ("rembg_throughput_1p5mp",), rembg_throughput.measure_1p5mp),
+    Measurement("rembg_throughput_12mp", ("rembg_throughput_12mp",), rembg_throughput.measure_12mp),
+    Measurement("png_encoding", _PNG, _png_encoding),
+    Measurement("clients", ("two_clients_over_one", "two_clients_ceiling"), clients.measure),
+    Measurement(
+        "parity",
+        ("parity_mean_u2netp", "parity_max_u2netp", "parity_mean_u2net", "parity_max_u2net"),
+        parity.measure,
+    ),
+    Measurement("priority", ("vip_over_idle",), priority.measure),
+    Measurement("memory", ("memory_pss_mb", "memory_peak_pss_mb", "memory_growth"), memory.measure),
+)
+
+NOT_YET: Final[Mapping[str, str]] = MappingProxyType(
+    dict.fromkeys(("decision_us", "refused_over_empty", "gate_added_ms"), "the gate does not exist yet")
+)
+"""Promised figures that have nothing to be taken from."""

@@ -1,0 +1,252 @@
+"""The OpenAPI 3.1 document, made from the vocabulary: every option, every kind of body, every reason."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from mattegate import __version__
+from mattegate.config.settings import MB
+from mattegate.serving.reference import OPTIONS
+from mattegate.serving.routes import CUTOUT_PATHS
+from mattegate.vocabulary.options import OutputFormat
+from mattegate.vocabulary.reasons import REASONS, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mattegate.config.settings import Settings
+
+Schema = dict[str, Any]
+
+_UNSENT: Final = frozenset({"request.client_gone"})
+"""Reasons that no answer carries, because nobody is there to read it."""
+
+_COMMON_HEADERS: Final = {
+    "X-Request-Id": {"description": "The id of this request; quote it when asking.", "schema": {"type": "string"}},
+}  # fmt: skip
+
+_SUCCESS_HEADERS: Final = _COMMON_HEADERS | {
+    name: {"description": text, "schema": {"type": kind}}
+    for name, text, kind in (
+        ("Server-Timing", "Milliseconds of each stage, and the total.", "string"),
+        ("X-Mattegate-Model", "The model that was used.", "string"),
+        ("X-Mattegate-Notes", "What was decided on your behalf; left out when there is nothing to say.", "string"),
+        ("X-Width", "Pixels of the answer from left to right.", "integer"),
+        ("X-Height", "Pixels of the answer from top to bottom.", "integer"),
+        ("Content-Disposition", "A file name after the upload's.", "string"),
+    )
+}  # fmt: skip
+
+
+def build_openapi(settings: Settings, models: Sequence[str]) -> Schema:
+    """The whole document; ``models`` are the names a request may use, empty where that is not known."""
+    prefix = settings.server.prefix
+    first, *aliases = CUTOUT_PATHS
+    cutout = _cutout(settings, models)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mattegate",
+            "version": __version__,
+            "description": "An image goes in, its subject comes out. Every refusal explains itself.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            prefix + first: {"post": cutout | {"operationId": "removeBackground"}},
+            **{
+                prefix + alias: {"post": cutout | {"operationId": f"alias{alias.replace('/', '_').replace('-', '_')}"}}
+                for alias in aliases
+            },
+            f"{prefix}/health": {"get": _probe("health", "Whether the process is up", [])},
+            f"{prefix}/ready": {"get": _probe("ready", "Whether a first request would be served", _ready_reasons())},
+        },
+        "components": {"schemas": {"Problem": _problem_schema(), "CutoutJson": _json_answer_schema()}},
+    }  # fmt: skip
+
+
+def _cutout(settings: Settings, models: Sequence[str]) -> Schema:
+    options = option_schemas(settings, models)
+    limit = settings.upload.max_bytes
+    return {
+        "tags": ["cut-outs"],
+        "summary": "Cut the subject out of an image",
+        "description": (
+            "Options go into the query, or into the body beside the image; one option in both places is refused. "
+            f"All images of one request together take at most {limit / MB:g} MB."
+        ),
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "description": schema["description"], "schema": schema}
+            for name, schema in options.items()
+        ],
+        "requestBody": {"required": True, "content": _bodies(settings, options)},
+        "responses": {"200": _success()} | _errors(_cutout_reasons()),
+    }  # fmt: skip
+
+
+def option_schemas(settings: Settings, models: Sequence[str]) -> dict[str, Schema]:
+    """The schema of every option with the operator's defaults in place of the product's."""
+    defaults = {
+        "model": settings.models.default,
+        "numerics": str(settings.cutout.numerics),
+        "refine": str(settings.cutout.refine),
+    }
+    schemas: dict[str, Schema] = {}
+    for option in OPTIONS:
+        schema: Schema = {"description": option.description, **option.schema}
+        if option.examples:
+            schema["examples"] = list(option.examples)
+        if option.name in defaults:
+            schema["default"] = defaults[option.name]
+        schemas[option.name] = schema
+    if models:
+        schemas["model"] |= {"enum": list(models), "examples": list(models[:2])}
+    return schemas
+
+
+def _bodies(settings: Settings, options: dict[str, Schema]) -> Schema:
+    file: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
+    text: Schema = {"type": "string", "contentEncoding": "base64"}
+    form = {
+        "type": "object",
+        "required": ["image"],
+        "properties": {
+            "image": file | {"description": "The image file."},
+            "background_image": file | {"description": "The background, with background=image."},
+            **options,
+        },
+        "additionalProperties": False,
+    }
+    json_body = {
+        "type": "object",
+        "required": ["image_base64"],
+        "properties": {
+            "image_base64": text | {"description": "The image in base64; a data: URL is accepted."},
+            "background_image_base64": text | {"description": "The background, with background=image."},
+            **options,
+        },
+        "additionalProperties": False,
+    }
+    raw: Schema = {kind.media_type: {"schema": {}} for kind in settings.upload.types}
+    return {
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": json_body},
+        **raw,
+        "application/octet-stream": {"schema": {}},
+    }
+
+
+def _success() -> Schema:
+    return {
+        "description": "The cut-out.",
+        "headers": _SUCCESS_HEADERS,
+        "content": {kind.media_type: {"schema": {}} for kind in OutputFormat}
+        | {"application/json": {"schema": {"$ref": "#/components/schemas/CutoutJson"}}},
+    }
+
+
+def _cutout_reasons() -> list[Reason]:
+    return [reason for code, reason in REASONS.items() if code not in _UNSENT and reason.public == code]
+
+
+def _ready_reasons() -> list[Reason]:
+    return [REASONS[f"capacity.{cause}"] for cause in ("starting", "not_ready", "draining")]
+
+
+def _errors(reasons: Iterable[Reason]) -> Schema:
+    by_status: dict[str, list[Reason]] = {}
+    for reason in reasons:
+        by_status.setdefault(str(reason.status), []).append(reason)
+    return {status: _error(found) for status, found in sorted(by_status.items())}
+
+
+def _error(reasons: list[Reason]) -> Schema:
+    headers = _COMMON_HEADERS | {
+        "X-Mattegate-Error-Type": {"schema": {"type": "string", "enum": sorted({r.error_type for r in reasons})}}
+    }
+    if any(reason.retry_after_s is not None for reason in reasons):
+        headers["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+    return {
+        "description": "; ".join(dict.fromkeys(reason.title for reason in reasons)),
+        "headers": headers,
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {reason.code: {"value": _example(reason)} for reason in reasons},
+            }
+        },
+    }
+
+
+def _example(reason: Reason) -> Schema:
+    return {
+        "type": f"/docs/reasons#{reason.anchor}",
+        "title": reason.title,
+        "status": reason.status,
+        "detail": _blanks(reason.sentence),
+        "instance": "/v1/remove-bg",
+        "reason": reason.code,
+        "layer": reason.layer,
+        "request_id": "req_01KAMV4Q5N0C8Y3S1R7T9W2X6Z",
+        "remedy": _blanks(reason.remedy),
+    }
+
+
+def _blanks(template: str) -> str:
+    return re.sub(r"\{(\w+)[^}]*\}", r"<\1>", template)
+
+
+def _problem_schema() -> Schema:
+    text: Schema = {"type": "string"}
+    properties: Schema = {
+        "type": text | {"format": "uri-reference", "description": "The page and section that explain this reason."},
+        "title": text,
+        "status": {"type": "integer"},
+        "detail": text | {"description": "What happened, with this case's facts."},
+        "instance": text | {"format": "uri-reference"},
+        "reason": text | {"enum": sorted({reason.public for reason in REASONS.values()})},
+        "layer": text | {"enum": sorted({reason.layer for reason in REASONS.values()})},
+        "request_id": text | {"pattern": "^req_[0-9A-HJKMNP-TV-Z]{26}$"},
+        "remedy": text | {"description": "What you can do."},
+    }
+    return {
+        "type": "object",
+        "description": "Problem details (RFC 9457).",
+        "required": list(properties),
+        "properties": properties,
+    }
+
+
+def _json_answer_schema() -> Schema:
+    number: Schema = {"type": "integer"}
+    box = {"type": ["object", "null"], "properties": dict.fromkeys(("left", "top", "right", "bottom"), number)}
+    properties: Schema = {
+        "image_base64": {"type": "string", "contentEncoding": "base64"},
+        "media_type": {"type": "string"},
+        "width": number,
+        "height": number,
+        "foreground": box | {"description": "The subject's box in the input picture; null when nothing was found."},
+        "model": {"type": "string"},
+        "timings": {
+            "type": "object",
+            "additionalProperties": {"type": "number"},
+            "description": "Milliseconds of each stage.",
+        },
+        "notes": {"type": "array", "items": {"type": "string"}},
+        "request_id": {"type": "string"},
+    }
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _probe(name: str, summary: str, reasons: list[Reason]) -> Schema:
+    yes = {
+        "description": "Yes.",
+        "headers": _COMMON_HEADERS,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+    return {
+        "tags": ["supervision"],
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": yes} | _errors(reasons),
+    }  # fmt: skip

@@ -1,0 +1,41 @@
+"""Hostile pictures, sent to a real server with every type enabled, do it no harm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+
+import pytest
+from bench.service import Service
+from tests.cutout.crafted import corpus
+from tests.prove.storm import EVERY_TYPE, Tally, send
+
+SEED = 20_260
+GROWTH_ALLOWED = 1.10
+"""The last third of the storm may hold this much more memory than the first third after warming up."""
+
+
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(100), pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(3_600)])],
+)
+def test_hostile_images_are_answered_and_do_no_harm(count: int, u2netp_home: Path, tmp_path: Path) -> None:
+    """Each gets a success or a typed 4xx with its id; the server, its workers, its memory and its files stay."""
+    with Service(u2netp_home, log=tmp_path / "server.log", upload_types=EVERY_TYPE) as service:
+        tally = send(service, corpus(SEED, count))
+        log = service.tail(10_000)
+    print(tally.report())
+    assert sum(tally.answers.values()) == count
+    assert not tally.faults
+    assert "Traceback" not in log
+    _assert_unharmed(tally)
+
+
+def _assert_unharmed(tally: Tally) -> None:
+    first, *_, last = tally.vitals
+    assert all(vital.healthy for vital in tally.vitals)
+    assert last.workers == first.workers, "a worker was restarted"
+    assert last.open_files <= first.open_files + 2
+    memory = [vital.memory_mb for vital in tally.vitals[1:]]
+    third = max(1, len(memory) // 3)
+    assert median(memory[-third:]) <= GROWTH_ALLOWED * median(memory[:third])
