@@ -9,8 +9,11 @@ from typing import Final
 
 from bench import clients, http_request, memory, parity, png_encoding, priority, rembg_throughput
 from bench.context import Bench, Measurement, Outcome
+from bench.inputs import SUBJECTS
 
 _PNG: Final = ("png_speed_vs_pillow", "png_bytes_vs_pillow")
+_CUTOUTS: Final = 2 * len(SUBJECTS)
+"""Each photograph at 1.5 and at 12 megapixels."""
 
 
 def outcome_of(found: Mapping[str, object], figures: tuple[str, ...]) -> Outcome:
@@ -23,9 +26,9 @@ def outcome_of(found: Mapping[str, object], figures: tuple[str, ...]) -> Outcome
 
 
 def _png_encoding(bench: Bench) -> Outcome:
-    told, done = bench.steps(png_encoding.NAME, png_encoding.CUTOUTS), count()
+    told, done = bench.steps(png_encoding.NAME, _CUTOUTS), count()
     found = png_encoding.measure(bench.effort.png_pairs, lambda _: told(next(done)))
-    told(png_encoding.CUTOUTS)
+    told(_CUTOUTS)
     return outcome_of(found, _PNG)
 
 

