@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mattegate.cutout.models.spec import Activation, Recipe, Resample, Scale, Stretch
-from mattegate.cutout.numerics import matte_of, resized, tensor_of
+from mattegate.cutout.numerics import matte_of, resized, settled, tensor_of
 
 _IMAGENET = Recipe(
     resize=Resample.LANCZOS,
@@ -97,3 +97,12 @@ def test_aligned_corners_keep_the_corner_values() -> None:
     matte = np.array([[10, 250], [90, 170]], np.uint8)
     result = resized(matte, 31, 17, Resample.BILINEAR_CORNERS)
     assert [result[0, 0], result[0, -1], result[-1, 0], result[-1, -1]] == [10, 250, 90, 170]
+
+
+def test_haze_is_cleared_and_the_inside_made_solid() -> None:
+    """Only the last few levels at both ends change; everything between stays as the network said."""
+    levels = np.arange(256, dtype=np.uint8)[np.newaxis]
+    result = settled(levels)[0]
+    assert not result[:4].any()
+    assert (result[252:] == 255).all()
+    assert np.array_equal(result[4:252], levels[0, 4:252])

@@ -17,10 +17,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if given == ["--version"]:
         return _print_version()
+    try:
+        return _run(given)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(argv: Sequence[str]) -> int:
     from mattegate.cli.app import run  # noqa: PLC0415 - the version must not wait for it
     from mattegate.cli.context import real_services  # noqa: PLC0415
 
-    return run(given, real_services())
+    return run(argv, real_services())
 
 
 def _print_version() -> int:

@@ -24,6 +24,8 @@ _PILLOW: Final = {
     Resample.BICUBIC: Image.Resampling.BICUBIC,
     Resample.BILINEAR: Image.Resampling.BILINEAR,
 }
+_HAZE: Final = 4
+_SETTLED: Final = np.array([0 if a < _HAZE else 255 if a > 255 - _HAZE else a for a in range(256)], np.uint8)
 _SMALLEST_PEAK: Final = 1e-6
 _LOGIT_SLACK: Final = 1e-3
 """How far a finished 0-1 output may leave its range by rounding before it counts as logits."""
@@ -49,6 +51,15 @@ def matte_of(prediction: Tensor, width: int, height: int, recipe: Recipe) -> Pla
     if recipe.stretch is Stretch.BEFORE_UPSCALE:
         values = _stretched(values)
     return resized(_quantised(values), width, height, recipe.upscale)
+
+
+def settled(matte: Plane) -> Plane:
+    """The matte with what is all but clear made clear, and what is all but solid made solid.
+
+    Networks leave a haze of a few levels over the background and rarely reach 255 inside the subject. Nobody sees it,
+    but the old background would shine through, and every such pixel would have to be estimated and compressed.
+    """
+    return np.asarray(cv2.LUT(matte, _SETTLED), np.uint8)
 
 
 def resized(raster: NDArray[np.uint8], width: int, height: int, how: Resample) -> NDArray[np.uint8]:

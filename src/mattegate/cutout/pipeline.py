@@ -32,7 +32,7 @@ from mattegate.cutout.engine.maker import Cancelled, Made
 from mattegate.cutout.engine.protocol import Job
 from mattegate.cutout.foreground import decontaminate
 from mattegate.cutout.models.library import ModelLibrary
-from mattegate.cutout.numerics import matte_of, tensor_of
+from mattegate.cutout.numerics import matte_of, settled, tensor_of
 from mattegate.cutout.picture import RGB, Picture, Plane
 from mattegate.cutout.probe import probe
 from mattegate.cutout.refine import REFINERS
@@ -86,6 +86,7 @@ class Pipeline:
         # 4. matte
         with timeline.stage("matte"):
             matte = matte_of(prediction, picture.width, picture.height, recipe)
+            matte = matte if options.numerics is Numerics.REMBG else settled(matte)
         # 5. refine
         with timeline.stage("refine"):
             matte, notes = REFINERS[options.refine](picture.rgb, matte, self._threads)
