@@ -22,7 +22,8 @@ class _AnyFacts(dict[str, object]):
 def test_every_entry_is_complete(reason: Reason) -> None:
     """A reason has a title, a sentence that ends, a remedy, a log line and an error type."""
     assert 400 <= reason.status < 600
-    assert reason.title and not reason.title.endswith(".")
+    assert reason.title
+    assert not reason.title.endswith(".")
     for text in (reason.sentence, reason.remedy, reason.operator):
         assert string.Formatter().vformat(text, (), _AnyFacts())
     assert reason.sentence.endswith("."), reason.sentence

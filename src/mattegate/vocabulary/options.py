@@ -303,7 +303,7 @@ PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
 assert set(PARSERS) == {field.name for field in fields(CutoutOptions)}
 
 
-def parse_options(texts: Mapping[str, str], base: CutoutOptions = CutoutOptions()) -> CutoutOptions:  # noqa: B008 - frozen
+def parse_options(texts: Mapping[str, str], base: CutoutOptions = CutoutOptions()) -> CutoutOptions:
     """Turn option texts into :class:`CutoutOptions`; options that are not named are as in ``base``.
 
     Raises :class:`Refusal` ``request.option`` for an unknown option, a bad value or a combination that means nothing.
