@@ -11,6 +11,7 @@ from typing import Final
 import typer
 
 from mattegate.cli.options import CutoutFlags, format_of
+from mattegate.cli.working import hush
 from mattegate.config.settings import MB, Settings, UploadSettings
 from mattegate.cutout.engine.protocol import Cutout, Engine
 from mattegate.cutout.files.faults import unwritable
@@ -38,13 +39,14 @@ def pipe(
     _refuse_bad_target(target, force=force)
     image = _read(source, settings.upload)
     name = None if source == PIPE else Path(source).name
+    hush()
     made = asyncio.run(_cut(build_engine(settings), image, name, work))
     _write(target, made.data)
 
 
 async def _cut(engine: Engine, image: bytes, name: str | None, work: Work) -> Cutout:
     async with running(engine):
-        return await cut(engine, image, name=name, work=work)
+        return (await cut(engine, image, name=name, work=work)).cutout
 
 
 def _refuse_bad_target(target: str, *, force: bool) -> None:

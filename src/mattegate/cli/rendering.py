@@ -150,7 +150,8 @@ class Words:
 
     def notice(self, text: str) -> None:
         """Above the bar."""
-        self._write(text)
+        for line in text.splitlines():
+            self._write(line)
 
     def sum_up(self, tally: Tally, seconds: float) -> None:
         """Counts and speed, then the failures with their remedies."""
@@ -181,7 +182,8 @@ class JsonLines:
 
     def notice(self, text: str) -> None:
         """People's words stay off standard output."""
-        write_error(text)
+        for line in text.splitlines():
+            write_error(line)
 
     def sum_up(self, tally: Tally, seconds: float) -> None:
         """The last object."""

@@ -7,6 +7,7 @@ the exit code is 128 plus the signal's number, and nothing half-made stands unde
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,11 @@ from mattegate.cutout.engine.protocol import Engine
 from mattegate.cutout.files.run import Work, run_tasks, running
 from mattegate.cutout.files.tally import Tally
 from mattegate.cutout.files.tasks import Outcome, Task
+
+
+def hush() -> None:
+    """Keep the library's log out of a run whose every trouble is told as an outcome anyway."""
+    logging.getLogger("mattegate").addHandler(logging.NullHandler())
 
 
 @dataclass(slots=True)
@@ -67,6 +73,7 @@ class Shift:
 
         Raises :class:`Refusal` for what would meet every file alike; the summary was shown then.
         """
+        hush()
         tally, started = Tally(), time.monotonic()
         interruption = Interruption(lambda: self.reporter.notice(f"stopping: finishing what is in hand; {self.hint}"))
         try:

@@ -19,7 +19,7 @@ from mattegate.cutout.engine.watch import Patience
 from mattegate.vocabulary.options import CutoutOptions
 
 ROOT = Path(__file__).parents[3]
-QUICK = Patience(tick_s=0.02, load_s=20.0, cancel_s=0.3, first_pause_s=0.05, longest_pause_s=0.2)
+QUICK = Patience(tick_s=0.02, load_s=20.0, cancel_s=1.0, first_pause_s=0.05, longest_pause_s=0.2)
 ONE = EngineSettings(workers=1, threads=1, queue=4, time_limit_s=20.0, memory_limit_mb=200, drain_s=20.0)
 
 

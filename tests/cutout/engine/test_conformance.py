@@ -207,7 +207,7 @@ class TestEveryEngine:
 
     async def test_time_limit(self, engine_of: MakeEngine, tmp_path: Path) -> None:
         """A job that runs longer than the limit ends as a refusal, and the next is served."""
-        async with Running(engine_of(replace(ONE, time_limit_s=0.1))) as engine:
+        async with Running(engine_of(replace(ONE, time_limit_s=0.5))) as engine:
             assert await all_settled(run(engine, f"hold:{tmp_path / 'never'}")) == ["engine.time_limit"]
             assert await run(engine, "echo:next") == "next"
 

@@ -71,9 +71,9 @@ async def test_kill_9_while_idle_goes_unnoticed_by_callers(tmp_path: Path) -> No
 @pytest.mark.parametrize("script", ["stubborn", "hang"])
 async def test_a_hang_ends_at_the_time_limit(tmp_path: Path, script: str) -> None:
     """Even with the interpreter's lock held in C; the refusal names the limit."""
-    async with Running(pool(tmp_path, replace(ONE, time_limit_s=0.2))) as engine:
+    async with Running(pool(tmp_path, replace(ONE, time_limit_s=0.5))) as engine:
         refusal = await refusal_of(engine, f"{script}:{tmp_path / 'x'}")
-        assert (refusal.reason.code, refusal.facts["seconds"]) == ("engine.time_limit", 0.2)
+        assert (refusal.reason.code, refusal.facts["seconds"]) == ("engine.time_limit", 0.5)
         assert await run(engine, "echo:next") == "next"
 
 

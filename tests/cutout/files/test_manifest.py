@@ -88,7 +88,7 @@ def test_a_failed_picture_is_tried_again_unless_asked_otherwise(tmp_path: Path) 
     """--no-retry-failed."""
     one = task(tmp_path)
     with manifest(tmp_path) as book:
-        book.record(Failed(one.name, Refusal("upload.empty"), one, 3.0))
+        book.record(Failed(one.name, Refusal("upload.empty"), one))
     with manifest(tmp_path) as book:
         assert settled(book, one, disk()) is None
         assert settled(book, one, disk(), retry=False) == Why.FAILED
@@ -98,7 +98,7 @@ def test_a_line_tells_everything_about_a_file(tmp_path: Path) -> None:
     """The keys are a contract: other programs read them."""
     remember_done(tmp_path)
     with manifest(tmp_path) as book:
-        book.record(Failed("b.png", Refusal("upload.empty"), task(tmp_path, "b.png"), 3.0))
+        book.record(Failed("b.png", Refusal("upload.empty"), task(tmp_path, "b.png")))
     opening, first, again, second = map(json.loads, (tmp_path / NAME).read_text().splitlines())
     assert opening == again == {"mattegate_batch": 1, "version": "0", "fingerprint": "f1"}
     same = {"size": 10, "mtime_ns": STAMP.mtime_ns}

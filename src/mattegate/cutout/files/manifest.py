@@ -50,7 +50,7 @@ class Line:
     """``done`` or ``failed``."""
     reason: str | None
     detail: str | None
-    milliseconds: float
+    milliseconds: float | None
     model: str | None
 
 
@@ -196,7 +196,7 @@ class Manifest:
             status="failed" if refusal else "done",
             reason=refusal.reason.code if refusal else None,
             detail=refusal.detail if refusal else None,
-            milliseconds=outcome.milliseconds,
+            milliseconds=outcome.milliseconds if isinstance(outcome, Done) else None,
             model=outcome.report.model if isinstance(outcome, Done) else None,
         )
 

@@ -68,7 +68,15 @@ def read_image(path: Path, limits: UploadSettings) -> bytes:
     raise Refusal("upload.too_large", limit_mb=limits.max_bytes / MB, read_bytes=0, declared_bytes=size)
 
 
-async def cut(engine: Engine, image: bytes, *, name: str | None, work: Work) -> Cutout:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A cut-out, and how long its worker took; waiting for a worker does not count."""
+
+    cutout: Cutout
+    milliseconds: float
+
+
+async def cut(engine: Engine, image: bytes, *, name: str | None, work: Work) -> Made:
     """One picture's bytes to its cut-out; ``name`` is what the file claims to be, if it claims anything.
 
     Raises :class:`Refusal`.
@@ -78,7 +86,9 @@ async def cut(engine: Engine, image: bytes, *, name: str | None, work: Work) -> 
         priority=Priority.BULK, owner="files", deadline_s=work.deadline_s, model=work.options.model
     )
     async with permit:
-        return await permit.run(Job(image, work.options, work.background))
+        begun = time.perf_counter()
+        cutout = await permit.run(Job(image, work.options, work.background))
+    return Made(cutout, round((time.perf_counter() - begun) * 1000, 1))
 
 
 async def run_tasks(
@@ -129,24 +139,19 @@ async def _cancel(hand: set[asyncio.Task[Outcome]]) -> None:
 
 
 async def _settle(engine: Engine, task: Task, work: Work) -> Outcome:
-    started = time.perf_counter()
     try:
         image = await asyncio.to_thread(read_image, task.source, work.limits)
-        cutout = await cut(engine, image, name=task.source.name, work=work)
-        await asyncio.to_thread(_write, task.target, cutout.data)
+        made = await cut(engine, image, name=task.source.name, work=work)
+        await asyncio.to_thread(_write, task.target, made.cutout.data)
     except Refusal as refusal:
         if _meets_every_file(refusal):
             raise
-        return Failed(task.name, refusal, task, _milliseconds_since(started))
-    return Done(task, cutout.report, len(cutout.data), _milliseconds_since(started))
+        return Failed(task.name, refusal, task)
+    return Done(task, made.cutout.report, len(made.cutout.data), made.milliseconds)
 
 
 def _meets_every_file(refusal: Refusal) -> bool:
     return not _SAME_FOR_ALL.isdisjoint({refusal.reason.layer, refusal.reason.code})
-
-
-def _milliseconds_since(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 1)
 
 
 def _write(path: Path, data: memoryview) -> None:

@@ -41,7 +41,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The cut-out stands under its final name; ``size`` in bytes."""
+    """The cut-out stands under its final name; ``size`` in bytes, the time is its worker's."""
 
     task: Task
     report: Report
@@ -74,7 +74,6 @@ class Failed:
     name: str
     refusal: Refusal
     task: Task | None = None
-    milliseconds: float = 0.0
 
 
 Outcome = Done | Skipped | Failed
