@@ -15,12 +15,14 @@ def build_engine(settings: Settings) -> Engine:
     return WorkerPool(settings)
 
 
-def serve(settings: Settings, *, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; blocks. ``on_ready`` is called once, when ``/ready`` answers 200.
+def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; blocks.
+
+    ``on_ready`` is told the API's base URL once, when ``/ready`` answers 200.
 
     Raises :class:`~mattegate.config.load.ConfigurationError` for an address that must not or cannot be listened on.
     """
     from mattegate.serving import app, server  # noqa: PLC0415 - local cut-outs need no web framework
 
     api = app.create_app(settings, build_engine(settings), models=ModelLibrary(settings).offered)
-    server.serve(api, settings.server, on_ready=lambda url: on_ready())
+    server.serve(api, settings.server, on_ready=on_ready)

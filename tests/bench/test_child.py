@@ -6,6 +6,7 @@ import os
 import sys
 
 import pytest
+
 from bench.child import Child
 from bench.problems import Unmeasurable
 

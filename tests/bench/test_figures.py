@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+
 from bench.http_request import median_stages
 from bench.memory import thirds, watched
 from bench.parity import difference

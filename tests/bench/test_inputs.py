@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from bench.inputs import MP_1P5, OTHERS, SUBJECTS, Sample, large_jpeg, parity_samples, photograph
 from PIL import Image, ImageOps
+
+from bench.inputs import MP_1P5, OTHERS, SUBJECTS, Sample, large_jpeg, parity_samples, photograph
 
 
 def opened(data: bytes) -> Image.Image:

@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
 from bench import __main__ as bench_main
 from bench import machine, report
 from bench.context import Bench, Measurement, Outcome
 from bench.problems import Unmeasurable
 from bench.report import Findings
 from bench.targets import TARGETS
-from rich.console import Console
-
 from mattegate.vocabulary.refusal import Refusal
 
 

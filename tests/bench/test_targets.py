@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from bench.plan import MEASUREMENTS, NOT_YET
 from bench.targets import BY_KEY, TARGETS, Target, Verdict
 

@@ -11,13 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cutout.files.engines import ScriptedEngine
-
 from mattegate.cli.app import run
 from mattegate.cli.context import Services
 from mattegate.config.settings import Settings
 from mattegate.cutout.engine.protocol import Engine, Job
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.files.engines import ScriptedEngine
 
 FACTS = {"model": "u2netp", "path": "/home/models/u2netp.onnx", "licence": "MIT", "licence_id": "MIT"}
 
@@ -38,8 +37,8 @@ def services(script: dict[str, object]) -> Services:
     def build_engine(settings: Settings) -> Engine:
         return ScriptedEngine(int(str(script.get("workers", 1))), seconds, refusing)
 
-    def serve(settings: Settings, *, on_ready: Callable[[], None]) -> None:
-        on_ready()
+    def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
+        on_ready(f"http://{settings.server.host}:{settings.server.port}")
 
     return Services(build_engine, serve)
 

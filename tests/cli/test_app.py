@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.processes import call, real, scripted
 from typer.main import get_command
 
 from mattegate import __version__
@@ -16,6 +15,7 @@ from mattegate.cli import batch, bench, remove, rendering, serve
 from mattegate.cli.app import EXAMPLES, make_app
 from mattegate.vocabulary.options import PARSERS
 from mattegate.vocabulary.reasons import REASONS
+from tests.cli.processes import call, real, scripted
 
 MODULES = (remove, batch, serve, bench)
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,10 +6,9 @@ import json
 import signal
 from pathlib import Path
 
+from mattegate.cutout.files.manifest import NAME
 from tests.cli.processes import Ended, begin, call, scripted, until
 from tests.cutout.files.engines import pictures, png
-
-from mattegate.cutout.files.manifest import NAME
 
 
 def batch(folder: Path, *arguments: str, **script: object) -> Ended:

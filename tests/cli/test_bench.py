@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.processes import ROOT, call, real
-
 from mattegate.cli.bench import checkout_of
+from tests.cli.processes import ROOT, call, real
 
 
 def test_a_checkout_is_found_by_its_measurements(tmp_path: Path) -> None:

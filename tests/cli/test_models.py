@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.cutout.models.graphs import tiny_graph
 from typer.testing import CliRunner, Result
 
 from mattegate.cli.models import models_app
+from tests.cutout.models.graphs import tiny_graph
 
 
 @pytest.fixture

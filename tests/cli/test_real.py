@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import skimage
 from PIL import Image
+
 from tests.cli.processes import ENVIRONMENT, call, real
 
 PHOTO = Path(skimage.__file__).parent / "data" / "rocket.jpg"

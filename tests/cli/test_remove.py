@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.cli.processes import ENVIRONMENT, Ended, begin, call, scripted, until
 from tests.cutout.files.engines import pictures, png
 

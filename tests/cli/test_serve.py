@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from tests.cli.processes import call, real, scripted
 
 from mattegate import __version__
-from mattegate.cli.serve import address_of, banner
-from mattegate.config.settings import ServerSettings, Settings
+from mattegate.cli.serve import banner
+from mattegate.config.settings import Settings
+from tests.cli.processes import call, real, scripted
 
 
 def test_a_line_to_paste_is_printed_once_requests_would_be_served(tmp_path: Path) -> None:
@@ -25,14 +25,13 @@ def test_the_example_photograph_is_used_where_it_lies(tmp_path: Path) -> None:
     """In a checkout the line works as it stands."""
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "photo.jpg").touch()
-    assert "image=@examples/photo.jpg" in "\n".join(banner(Settings(home=tmp_path), tmp_path))
+    assert "image=@examples/photo.jpg" in "\n".join(banner(Settings(home=tmp_path), "http://127.0.0.1:8000", tmp_path))
 
 
 def test_the_line_survives_a_shell(tmp_path: Path) -> None:
     """An IPv6 address in brackets and a prefix reach curl in one piece."""
-    settings = Settings(home=tmp_path, server=ServerSettings(host="::1", port=80, prefix="/a b"))
-    assert address_of(settings) == "http://[::1]:80"
-    line = next(line for line in banner(settings, tmp_path) if "curl" in line)
+    lines = banner(Settings(home=tmp_path), "http://[::1]:80/a b", tmp_path)
+    line = next(line for line in lines if "curl" in line)
     assert shlex.split(line)[4] == "http://[::1]:80/a b/v1/remove-bg"
 
 

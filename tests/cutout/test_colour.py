@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageCms
-from tests.cutout import profiles
-from tests.cutout.crafted import pattern
 
 from mattegate.cutout import colour
+from tests.cutout import profiles
+from tests.cutout.crafted import pattern
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

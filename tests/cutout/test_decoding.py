@@ -16,8 +16,6 @@ import simplejpeg
 import skimage
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from tests.cutout import profiles
-from tests.cutout.crafted import SIDE, chunk, corpus, encoded, pattern, png, seeds, traps
 
 from mattegate.config.settings import UploadSettings
 from mattegate.cutout.decoding import open_source
@@ -25,6 +23,8 @@ from mattegate.cutout.picture import Picture
 from mattegate.cutout.probe import Probe, check_upload, probe
 from mattegate.vocabulary.formats import ImageFormat
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout import profiles
+from tests.cutout.crafted import SIDE, chunk, corpus, encoded, pattern, png, seeds, traps
 
 LIMITS = UploadSettings(types=tuple(ImageFormat))
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"

@@ -11,7 +11,6 @@ import onnxruntime as ort
 import pytest
 from PIL import Image, ImageOps
 from skimage import data
-from tests.cutout.models.graphs import tiny_graph
 
 from mattegate.config.settings import ModelSettings, Settings
 from mattegate.cutout.engine.maker import Cancelled, Made
@@ -20,6 +19,7 @@ from mattegate.cutout.models.library import ModelLibrary
 from mattegate.cutout.pipeline import Pipeline, build_maker
 from mattegate.vocabulary.options import parse_options
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.models.graphs import tiny_graph
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 

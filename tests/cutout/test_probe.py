@@ -12,12 +12,12 @@ import skimage
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
-from tests.cutout.crafted import SIDE, bomb, corpus, encoded, pattern, seeds, traps
 
 from mattegate.config.settings import UploadSettings
 from mattegate.cutout.probe import Probe, check_upload, probe, sniff
 from mattegate.vocabulary.formats import ImageFormat
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.crafted import SIDE, bomb, corpus, encoded, pattern, seeds, traps
 
 LIMITS = UploadSettings(types=tuple(ImageFormat))
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"

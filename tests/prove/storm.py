@@ -14,7 +14,6 @@ from typing import Final
 
 from bench import processes
 from bench.service import Answer, Caller, Service
-
 from mattegate.vocabulary.reasons import REASONS
 
 EVERY_TYPE: Final = "jpeg,png,webp,avif,tiff,bmp,gif"

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+
 from bench.service import Service
 from tests.cutout.crafted import corpus
 from tests.prove.storm import EVERY_TYPE, Tally, send

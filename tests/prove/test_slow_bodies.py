@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
 from bench import processes
 from bench.inputs import MP_1P5, large_jpeg
 from bench.service import REMOVE, Service

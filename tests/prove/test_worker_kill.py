@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from bench import processes
 from bench.inputs import MP_12, large_jpeg
 from bench.service import Answer, Service

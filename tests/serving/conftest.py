@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+
 from tests.serving.served import Serve, Served, served
 
 if TYPE_CHECKING:

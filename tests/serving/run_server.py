@@ -6,11 +6,10 @@ import json
 import logging
 import sys
 
-from tests.serving.engines import EchoEngine
-
 from mattegate.config.settings import EngineSettings, ServerSettings, Settings, UploadSettings
 from mattegate.serving.app import create_app
 from mattegate.serving.server import serve
+from tests.serving.engines import EchoEngine
 
 
 def main() -> None:

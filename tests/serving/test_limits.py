@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.serving.served import problem_in, read_all
 
 if TYPE_CHECKING:

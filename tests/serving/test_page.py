@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
+
     from tests.serving.served import Serve, Served
 
 _DROP = """([name, base64]) => {

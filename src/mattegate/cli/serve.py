@@ -41,29 +41,22 @@ def command(
     if pull:
         ctx.obj = settings
         models.pull(ctx, [settings.models.default])
-    invocation.services.serve(settings, on_ready=lambda: _greet(settings))
+    invocation.services.serve(settings, on_ready=lambda url: _greet(settings, url))
 
 
-def _greet(settings: Settings) -> None:
+def _greet(settings: Settings, url: str) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    for line in banner(settings, Path.cwd()):
+    for line in banner(settings, url, Path.cwd()):
         console.print(line, markup=False)
 
 
-def banner(settings: Settings, here: Path) -> list[str]:
-    """What somebody needs who has just started the server; ``here`` is where the line will be pasted."""
-    address = address_of(settings)
+def banner(settings: Settings, url: str, here: Path) -> list[str]:
+    """What somebody needs who has just started the API at ``url``; ``here`` is where the line will be pasted."""
     photo = _EXAMPLE_PHOTO if (here / _EXAMPLE_PHOTO).is_file() else "photo.jpg"
-    route = f"{address}{settings.server.prefix}/v1/remove-bg"
+    route = f"{url}/v1/remove-bg"
     return [
-        f"mattegate {__version__} · {address} · model {settings.models.default} · home {settings.home}",
+        f"mattegate {__version__} · {url} · model {settings.models.default} · home {settings.home}",
         "Try it:",
         f"  curl -sS -F image=@{photo} {shlex.quote(route)} -o cutout.png",
-        f"or open {address}/ and drop a photograph there. Ctrl-C stops.",
+        f"or open {url}/ and drop a photograph there. Ctrl-C stops.",
     ]
-
-
-def address_of(settings: Settings) -> str:
-    """The address that a client on this machine uses."""
-    host = settings.server.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"

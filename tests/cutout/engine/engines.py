@@ -9,14 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.cutout.engine.makers import ScriptedMaker
-
 from mattegate.config.settings import EngineSettings, ModelSettings, Settings
 from mattegate.cutout.engine.inline import InlineEngine
 from mattegate.cutout.engine.pool import WorkerPool
 from mattegate.cutout.engine.protocol import Cutout, Engine, Job, Priority
 from mattegate.cutout.engine.watch import Patience
 from mattegate.vocabulary.options import CutoutOptions
+from tests.cutout.engine.makers import ScriptedMaker
 
 ROOT = Path(__file__).parents[3]
 QUICK = Patience(tick_s=0.02, load_s=20.0, cancel_s=1.0, first_pause_s=0.05, longest_pause_s=0.2)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.cutout.engine.engines import ONE, Running, all_settled, inline, job, made, pool, run, until
 
 from mattegate.config.settings import EngineSettings
 from mattegate.cutout.engine.protocol import Engine, Priority
 from mattegate.cutout.engine.wire import SharedBuffer
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.engine.engines import ONE, Running, all_settled, inline, job, made, pool, run, until
 
 MakeEngine = Callable[[EngineSettings], Engine]
 

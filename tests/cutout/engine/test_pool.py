@@ -15,12 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 import uvloop
-from tests.cutout.engine.engines import ONE, ROOT, Running, all_settled, job, made, pool, run, until
 
 from mattegate.cutout.engine.protocol import Engine
 from mattegate.cutout.engine.wire import SharedBuffer
 from mattegate.vocabulary.options import Colour, CutoutOptions, OutputFormat
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.engine.engines import ONE, ROOT, Running, all_settled, job, made, pool, run, until
 
 pytestmark = pytest.mark.asyncio
 

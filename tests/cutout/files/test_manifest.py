@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cutout.files.listings import MemoryListing
 
 from mattegate.cutout.files import plan
 from mattegate.cutout.files.manifest import NAME, Manifest, fingerprint, read_history
@@ -14,6 +13,7 @@ from mattegate.cutout.files.tasks import Done, Failed, Skipped, Stamp, Task, Why
 from mattegate.vocabulary.options import parse_options
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.report import Report
+from tests.cutout.files.listings import MemoryListing
 
 REPORT = Report("u2netp", "image/png", 1, 1, 1, 1, None, ())
 STAMP = Stamp(10, 1_700_000_000_000_000_001)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.cutout.files.engines import pictures
-from tests.cutout.files.listings import MemoryListing, listing
 
 from mattegate.cutout.files import plan
 from mattegate.cutout.files.tasks import Failed, Skipped, Task, Why
 from mattegate.vocabulary.formats import ImageFormat
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.files.engines import pictures
+from tests.cutout.files.listings import MemoryListing, listing
 
 TYPES = (ImageFormat.JPEG, ImageFormat.PNG)
 

@@ -7,7 +7,6 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from tests.cutout.files.engines import ScriptedEngine, pictures, png
 
 from mattegate.config.settings import UploadSettings
 from mattegate.cutout.engine.protocol import Job
@@ -15,6 +14,7 @@ from mattegate.cutout.files.run import Work, cut, run_tasks, running
 from mattegate.cutout.files.tasks import Done, Failed, Outcome, Task
 from mattegate.vocabulary.options import CutoutOptions
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.files.engines import ScriptedEngine, pictures, png
 
 WORK = Work(CutoutOptions(model="u2netp"), UploadSettings())
 

@@ -19,8 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cutout.models.servers import Exchange, file_server, serving
-from tests.cutout.models.specs import spec_for
 
 from mattegate.config.settings import ModelSettings
 from mattegate.cutout.models.catalogue import built_in
@@ -32,6 +30,8 @@ from mattegate.cutout.models.sources.web import WebFile
 from mattegate.cutout.models.sources.wheel import WheelFile
 from mattegate.cutout.models.store import ModelStore
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.models.servers import Exchange, file_server, serving
+from tests.cutout.models.specs import spec_for
 
 _WEIGHTS = b"\x08\x09" + bytes(range(256)) * 4000
 _SPEC = spec_for(_WEIGHTS)

@@ -7,10 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.cutout.models.graphs import tiny_graph
 
 from mattegate.cutout.models.filekind import recognise, refuse_other_kinds
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.models.graphs import tiny_graph
 
 
 def _safetensors() -> bytes:

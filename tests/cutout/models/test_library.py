@@ -6,12 +6,12 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from tests.cutout.models.graphs import tiny_graph
 
 from mattegate.config.settings import ModelSettings, Settings
 from mattegate.cutout.backends.onnx import OnnxSession
 from mattegate.cutout.models.library import ModelLibrary, open_model
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.models.graphs import tiny_graph
 
 
 @pytest.fixture

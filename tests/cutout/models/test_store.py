@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.cutout.models.specs import spec_for
 
 from mattegate.cutout.models.spec import Pin
 from mattegate.cutout.models.store import ModelStore, Record
 from mattegate.vocabulary.refusal import Refusal
+from tests.cutout.models.specs import spec_for
 
 _WEIGHTS = b"\x08\x09" + bytes(5000)
 
