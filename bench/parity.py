@@ -28,12 +28,17 @@ NAME = "parity"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference of two masks of one picture, in levels of 255; ``width`` and ``height`` of the masks."""
+    """The difference of two masks of one picture, in levels of 255.
+
+    ``width`` and ``height`` are those of the masks, ``coverage`` the mean of rembg's, 0 to 1: masks of nothing agree
+    without effort.
+    """
 
     name: str
     photograph: bool
     width: int
     height: int
+    coverage: float
     mean: float
     greatest: int
 
@@ -61,7 +66,8 @@ def difference(name: str, ours: NDArray[np.uint8], theirs: NDArray[np.uint8], *,
         raise Unmeasurable(f"{name}: our mask is {ours.shape}, rembg's {theirs.shape}")
     apart = np.abs(ours.astype(np.int16) - theirs.astype(np.int16))
     height, width = ours.shape
-    return Difference(name, photograph, width, height, round(float(apart.mean()), 5), int(apart.max()))
+    coverage = round(float(theirs.mean()) / 255, 4)
+    return Difference(name, photograph, width, height, coverage, round(float(apart.mean()), 5), int(apart.max()))
 
 
 def _worst(model: str, differences: Sequence[Difference]) -> dict[str, float]:

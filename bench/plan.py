@@ -7,7 +7,7 @@ from itertools import count
 from types import MappingProxyType
 from typing import Final
 
-from bench import clients, http_request, memory, parity, png_encoding, priority, rembg_throughput
+from bench import clients, http_request, memory, parity, png_encoding, priority, quality, rembg_throughput
 from bench.context import Bench, Measurement, Outcome
 from bench.inputs import SUBJECTS
 
@@ -43,6 +43,7 @@ MEASUREMENTS: Final = (
         ("parity_mean_u2netp", "parity_max_u2netp", "parity_mean_u2net", "parity_max_u2net"),
         parity.measure,
     ),
+    Measurement(quality.NAME, quality.FIGURES, quality.measure),
     Measurement("priority", ("vip_over_idle",), priority.measure),
     Measurement("memory", ("memory_pss_mb", "memory_peak_pss_mb", "memory_growth"), memory.measure),
 )

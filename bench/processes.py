@@ -51,6 +51,17 @@ def cpu_seconds(root: int) -> float:
     return sum(int(fields[11]) + int(fields[12]) for pid in tree(root) if (fields := _stat(pid))) / _TICKS_PER_S
 
 
+def machine_busy_seconds() -> float:
+    """Processor time that anything on this machine has used since it started, what its host took away included.
+
+    Source: proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal; guests count as user already.
+    """
+    user, nice, system, _, _, irq, softirq, steal = (
+        int(ticks) for ticks in (PROC / "stat").read_text(encoding="ascii").split()[1:9]
+    )
+    return (user + nice + system + irq + softirq + steal) / _TICKS_PER_S
+
+
 def open_files(pid: int) -> int:
     """How many descriptors the process holds."""
     return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())

@@ -33,7 +33,7 @@ def test_difference_of_masks() -> None:
     ours[0, 0], theirs[1, 1] = 3, 255
     found = difference("x", ours, theirs)
     assert (found.mean, found.greatest) == (258 / 8, 255)
-    assert (found.width, found.height) == (4, 2)
+    assert (found.width, found.height, found.coverage) == (4, 2, 1 / 8)
 
 
 def test_masks_of_different_shapes_are_no_parity() -> None:

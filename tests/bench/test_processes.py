@@ -53,6 +53,14 @@ def test_own_processor_time_grows() -> None:
     assert processes.cpu_seconds(os.getpid()) < before + 30
 
 
+def test_the_machine_is_at_least_as_busy_as_this_process() -> None:
+    """What the whole machine used contains what we used, up to the clock's ticks."""
+    own, machine = processes.cpu_seconds(os.getpid()), processes.machine_busy_seconds()
+    while processes.cpu_seconds(os.getpid()) < own + 0.1:
+        sum(range(100_000))
+    assert processes.machine_busy_seconds() - machine >= 0.05
+
+
 def test_open_files_are_counted() -> None:
     """Opening one more is seen."""
     before = processes.open_files(os.getpid())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import http.client
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -19,6 +19,18 @@ from mattegate.vocabulary.reasons import REASONS
 EVERY_TYPE: Final = "jpeg,png,webp,avif,tiff,bmp,gif"
 BATCH: Final = 50
 """After how many pictures the server itself is looked at."""
+WISHES: Final[tuple[Mapping[str, str], ...]] = (
+    {},
+    {"refine": "edges"},
+    {"mask": "true"},
+    {"format": "webp", "crop": "true", "crop_margin": "10%"},
+    {"format": "jpeg", "background": "blur", "size": "64x64"},
+    {"format": "zip", "keep_metadata": "true"},
+    {"numerics": "rembg", "response": "json"},
+)
+"""What is asked of the pictures, in turn, so that every step behind the decoders meets hostile ones as well."""
+_UNTOLD: Final = "application/octet-stream"
+_SUCCESSES: Final = frozenset({"image/png", "image/webp", "image/jpeg", "application/zip", "application/json"})
 
 Hostile = tuple[str, str, bytes]
 """What it is, the file name it is sent under, its bytes."""
@@ -52,8 +64,16 @@ class Tally:
         """The counts, for a person."""
         lines = [f"{count:6d}  {status} {reason}" for (status, reason), count in sorted(self.answers.items())]
         memory = " ".join(f"{vital.memory_mb:.0f}" for vital in self.vitals)
+        files = " ".join(str(vital.open_files) for vital in self.vitals)
         return "\n".join(
-            ["", f"{sum(self.answers.values())} hostile pictures", *lines, f"memory in MB: {memory}", *self.faults]
+            [
+                "",
+                f"{sum(self.answers.values())} hostile pictures",
+                *lines,
+                f"memory in MB: {memory}",
+                f"open files: {files}",
+                *self.faults,
+            ]
         )
 
 
@@ -62,8 +82,8 @@ def faults_of(answer: Answer) -> Iterator[str]:
     if not answer.request_id:
         yield "no request id"
     if answer.status == 200:
-        if not answer.headers.get("content-type", "").startswith("image/"):
-            yield "a success that is no image"
+        if answer.headers.get("content-type", "").partition(";")[0] not in _SUCCESSES:
+            yield "a success that is no picture"
     elif not 400 <= answer.status < 500:
         yield "neither 2xx nor 4xx"
     elif answer.reason not in REASONS or answer.problem.get("request_id") != answer.request_id:
@@ -79,7 +99,7 @@ def send(service: Service, pictures: Iterable[Hostile]) -> Tally:
     with service.caller(timeout_s=60) as caller:
         while batch := list(islice(remaining, BATCH)):
             for number, hostile in enumerate(batch):
-                _send_one(caller, hostile, tally, raw=number % 2 == 1)
+                _send_one(caller, hostile, tally, WISHES[number % len(WISHES)], raw_filename=number % 2 == 1)
             tally.vitals.append(look_at(service))
     return tally
 
@@ -94,12 +114,10 @@ def look_at(service: Service) -> Vitals:
     )
 
 
-def _send_one(caller: Caller, hostile: Hostile, tally: Tally, *, raw: bool) -> None:
+def _send_one(caller: Caller, hostile: Hostile, tally: Tally, wishes: Mapping[str, str], *, raw_filename: bool) -> None:
     name, filename, data = hostile
     try:
-        answer = caller.post_form(
-            data, filename=filename, media_type="application/octet-stream", refine="edges", raw_filename=raw
-        )
+        answer = caller.post_form(data, filename=filename, media_type=_UNTOLD, raw_filename=raw_filename, **wishes)
     except (OSError, http.client.HTTPException) as error:
         tally.answers[0, type(error).__name__] += 1
         tally.faults.append(f"{name}: no answer ({error!r})")

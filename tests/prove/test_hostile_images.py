@@ -12,15 +12,20 @@ from tests.cutout.crafted import corpus
 from tests.prove.storm import EVERY_TYPE, Tally, send
 
 SEED = 20_260
-GROWTH_ALLOWED = 1.10
-"""The last third of the storm may hold this much more memory than the first third after warming up."""
+FILES_ALLOWED = 16
+"""Segments of shared memory that are kept for the next picture come and go; a leak passes this soon."""
 
 
 @pytest.mark.parametrize(
-    "count",
-    [pytest.param(100), pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(3_600)])],
+    ("count", "growth_allowed"),
+    [
+        pytest.param(100, 1.5),
+        pytest.param(2_000, 1.1, marks=[pytest.mark.long, pytest.mark.timeout(3_600)]),
+    ],
 )
-def test_hostile_images_are_answered_and_do_no_harm(count: int, u2netp_home: Path, tmp_path: Path) -> None:
+def test_hostile_images_are_answered_and_do_no_harm(
+    count: int, growth_allowed: float, u2netp_home: Path, tmp_path: Path
+) -> None:
     """Each gets a success or a typed 4xx with its id; the server, its workers, its memory and its files stay."""
     with Service(u2netp_home, log=tmp_path / "server.log", upload_types=EVERY_TYPE) as service:
         tally = send(service, corpus(SEED, count))
@@ -29,14 +34,15 @@ def test_hostile_images_are_answered_and_do_no_harm(count: int, u2netp_home: Pat
     assert sum(tally.answers.values()) == count
     assert not tally.faults
     assert "Traceback" not in log
-    _assert_unharmed(tally)
+    _assert_unharmed(tally, growth_allowed)
 
 
-def _assert_unharmed(tally: Tally) -> None:
-    first, *_, last = tally.vitals
+def _assert_unharmed(tally: Tally, growth_allowed: float) -> None:
+    """Memory is compared from the first batch on, when every part has been used once."""
+    fresh, *_, last = tally.vitals
     assert all(vital.healthy for vital in tally.vitals)
-    assert last.workers == first.workers, "a worker was restarted"
-    assert last.open_files <= first.open_files + 2
+    assert last.workers == fresh.workers, "a worker was restarted"
+    assert last.open_files <= fresh.open_files + FILES_ALLOWED
     memory = [vital.memory_mb for vital in tally.vitals[1:]]
     third = max(1, len(memory) // 3)
-    assert median(memory[-third:]) <= GROWTH_ALLOWED * median(memory[:third])
+    assert median(memory[-third:]) <= growth_allowed * median(memory[:third])

@@ -38,7 +38,7 @@ class FormReader:
             for event in self._parser.parse(chunk):
                 self._take(event)
         except MultipartError as error:
-            raise _malformed(str(error).lower()) from None
+            raise _malformed(str(error.args[0]).lower()) from None
 
     def finish(self) -> Submission:
         """What was sent. Raises :class:`Refusal` ``request.malformed`` when the closing boundary never came."""
@@ -114,7 +114,7 @@ def _parser(head: Head) -> PushMultipartParser:
             max_segment_count=MAX_OPTIONS,
         )
     except MultipartError as error:
-        raise _malformed(str(error).lower()) from None
+        raise _malformed(str(error.args[0]).lower()) from None
 
 
 def _malformed(problem: str) -> Refusal:

@@ -5,14 +5,16 @@ Bytes are written once, into memory that the workers can see.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mattegate.cutout.engine.wire import SharedBuffer
 from mattegate.serving.body import too_large
+from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
     from mattegate.config.settings import UploadSettings
@@ -24,6 +26,11 @@ class Upload:
 
     buffer: SharedBuffer
     filename: str | None = None
+
+    def view(self) -> memoryview:
+        """The bytes, which cannot change any more. Raises :class:`Refusal` ``capacity.resources``."""
+        with _resources():
+            return self.buffer.view()
 
 
 @dataclass(slots=True)
@@ -54,16 +61,27 @@ class Intake:
         self._open.close()
 
     def open(self) -> SharedBuffer:
-        """A new buffer that lives as long as this intake."""
-        return self._open.enter_context(SharedBuffer())
+        """A new buffer that lives as long as this intake. Raises :class:`Refusal` ``capacity.resources``."""
+        with _resources():
+            return self._open.enter_context(SharedBuffer())
 
     def store(self, buffer: SharedBuffer, chunk: bytes) -> None:
-        """Append to a buffer. Raises :class:`Refusal` ``upload.too_large`` over the limit."""
-        self.admit(len(chunk))
-        buffer.append(chunk)
+        """Append to a buffer. Raises :class:`Refusal` ``upload.too_large`` or ``capacity.resources``."""
+        self.check(len(chunk))
+        self._stored += len(chunk)
+        with _resources():
+            buffer.append(chunk)
 
-    def admit(self, amount: int) -> None:
-        """Count image bytes before they are stored. Raises :class:`Refusal` ``upload.too_large``."""
-        self._stored += amount
-        if self._stored > self.limits.max_bytes:
-            raise too_large(self.limits, read=self._stored, declared=self._declared)
+    def check(self, amount: int) -> None:
+        """Raise :class:`Refusal` ``upload.too_large`` when so many bytes more would be too many."""
+        if self._stored + amount > self.limits.max_bytes:
+            raise too_large(self.limits, read=self._stored + amount, declared=self._declared)
+
+
+@contextmanager
+def _resources() -> Iterator[None]:
+    """Memory files fail for want of descriptors or memory, which is no fault of the caller and passes."""
+    try:
+        yield
+    except OSError as error:
+        raise Refusal("capacity.resources", problem=error.strerror or str(error)) from error

@@ -125,7 +125,7 @@ class RemoveBackground:
         return Job(self._checked(image), options, self._checked(background) if background else None)
 
     def _checked(self, upload: Upload) -> memoryview:
-        view = upload.buffer.view()
+        view = upload.view()
         check_upload(view, filename=upload.filename, limits=self._settings.upload)
         return view
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import resource
 import signal
 import socket
 from functools import partial
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 BACKLOG: Final = 2_048
 KEEP_ALIVE_S: Final = 75
 GLANCE_S: Final = 0.05
+MOST_CONNECTIONS: Final = 4_096
+FILES_PER_CONNECTION: Final = 6
+"""The socket, two images of a request, each with its mapping, and the answer."""
+FILES_ASIDE: Final = 48
+"""For the process itself and its workers."""
 LAST_BYTES_S: Final = 10
 """How long answers that are being sent may go on once the engine is drained."""
 
@@ -65,7 +71,7 @@ def serve(
     on_bound(url)
     config = uvicorn.Config(
         app,
-        http=partial(GuardedProtocol, settings=settings),  # type: ignore[arg-type]  # uvicorn only ever calls it
+        http=partial(GuardedProtocol, settings=settings, room=_room()),  # type: ignore[arg-type]  # uvicorn only ever calls it
         ws="none",
         loop="uvloop",
         lifespan="on",
@@ -127,6 +133,14 @@ def _loopback(settings: ServerSettings) -> tuple[socket.AddressFamily, str]:
             "use 127.0.0.1 and put a server that asks for credentials in front",
         )
     return found[0][0], addresses[0]
+
+
+def _room() -> int:
+    """For how many connections the open files of this process suffice, once it has taken all that it may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = soft if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(1, min(MOST_CONNECTIONS, (most - FILES_ASIDE) // FILES_PER_CONNECTION))
 
 
 def _fault(setting: str, problem: str) -> ConfigurationError:

@@ -63,14 +63,14 @@ def _upload(code: str, status: int, title: str, sentence: str, remedy: str, *, o
     return Reason(f"upload.{code}", status, title, sentence, remedy, operator or sentence, error_type)
 
 
-def _capacity(code: str, title: str, sentence: str, remedy: str, retry_after_s: int) -> Reason:
+def _capacity(code: str, title: str, sentence: str, remedy: str, retry_after_s: int, operator: str = "") -> Reason:
     return Reason(
         f"capacity.{code}",
         503,
         title,
         sentence,
         remedy,
-        sentence,
+        operator or sentence,
         "ServiceUnavailableException",
         "",
         retry_after_s,
@@ -220,6 +220,10 @@ _ENTRIES: Final = (
     _capacity("body_budget", "Too many uploads at once",
               "Uploads in hand already take the {limit_mb:g} MB that all of them may take together.",
               "Try again after the time in Retry-After, with back-off.", 3),
+    _capacity("connections", "Too many connections", "There are {limit} connections already, which is the limit.",
+              "Try again after the time in Retry-After, with back-off.", 3),
+    _capacity("resources", "Out of resources", "The server has no memory or files left for this upload.",
+              "Try again after the time in Retry-After, with back-off.", 5, "an upload cannot be stored: {problem}"),
     _capacity("not_ready", "Not ready", "The server cannot make cut-outs: {problem}.",
               "The operator mends what is named; /ready answers 200 when it is.", 30),
     _capacity("deadline", "Waited too long", "The request waited {seconds:.0f} s for a worker, which is the limit.",

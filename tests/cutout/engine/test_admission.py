@@ -36,6 +36,21 @@ async def test_a_slot_granted_to_someone_who_leaves_in_the_same_moment_is_passed
     assert (queue.busy, queue.waiting) == (1, 0)
 
 
+async def test_a_slot_survives_that_everybody_leaves_at_once() -> None:
+    """When the holder and all who wait are cancelled together, the slot is free for whoever comes next."""
+    queue = admission(queue=8)
+    queue.offer("a")
+    holder = await acquire(queue)
+    waiters = [asyncio.create_task(acquire(queue)) for _ in range(5)]
+    await asyncio.sleep(0)
+    for waiter in waiters:
+        waiter.cancel()
+    queue.give_back(holder)
+    await asyncio.wait(waiters)
+    assert (queue.busy, queue.waiting) == (0, 0)
+    assert await acquire(queue) == "a"
+
+
 async def test_a_withdrawn_slot_is_not_given_out() -> None:
     """A worker that died while idle is not offered to anybody."""
     queue = admission()

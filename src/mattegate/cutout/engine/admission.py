@@ -123,7 +123,8 @@ class Admission(Generic[S]):
 
     def _serve(self) -> None:
         while self._idle and (ticket := self._line.pop()):
-            ticket.slot.set_result(self._take(ticket.model))
+            if not ticket.slot.done():  # cancelled in this very moment, and about to leave the line by itself
+                ticket.slot.set_result(self._take(ticket.model))
 
     def _expire(self, ticket: _Ticket[S], deadline_s: float) -> None:
         if self._line.remove(ticket):

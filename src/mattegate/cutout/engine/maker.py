@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from mattegate.config.settings import Settings
+from mattegate.cutout.engine.memory import is_out_of_memory
 from mattegate.cutout.engine.protocol import Job
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.report import Report
@@ -83,9 +84,9 @@ def told(cancelled: Callable[[], bool], memory_limit_mb: float) -> Iterator[None
         yield
     except (Refusal, Cancelled):
         raise
-    except MemoryError:
-        raise Refusal("engine.memory_limit", pid=os.getpid(), limit_mb=memory_limit_mb) from None
     except Exception as error:
+        if is_out_of_memory(error):
+            raise Refusal("engine.memory_limit", pid=os.getpid(), limit_mb=memory_limit_mb) from None
         if cancelled():  # a network that is stopped in mid-run ends with its runtime's general error
             raise Cancelled from error
         log.exception("the maker failed on an image")

@@ -11,7 +11,7 @@ import resource
 from pathlib import Path
 from typing import Final
 
-_EXHAUSTED: Final = ("bad_alloc", "failed to allocate memory", "insufficient memory", "cannot allocate memory")
+_EXHAUSTED: Final = ("bad_alloc", "failed to allocate memory", "insufficient memory", "cannot allocate memory", "can't start new thread")
 
 
 def resident_bytes(pid: int | str = "self") -> int | None:
@@ -36,8 +36,8 @@ def limit_address_space(ceiling: int | None) -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` means that memory ran out.
 
-    ONNX Runtime and OpenCV report a failed allocation as their general exception, so that only its text tells;
-    whoever calls them turns such an error into ``MemoryError``.
+    ONNX Runtime and OpenCV report a failed allocation as their general exception, and Python a thread without room for
+    its stack as ``RuntimeError``, so that only the text tells.
     """
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(sign in text for sign in _EXHAUSTED)

@@ -111,8 +111,8 @@ _SPOKEN: Final[Mapping[str, type]] = {
 
 
 def encode(value: object) -> bytes:
-    """Write a message, options or settings as JSON in UTF-8."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    """Write a message, options or settings as JSON in ASCII, which also holds paths that are not UTF-8."""
+    return json.dumps(_plain(value), separators=(",", ":")).encode()
 
 
 def decode(data: bytes | str) -> object:

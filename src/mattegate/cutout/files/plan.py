@@ -90,7 +90,7 @@ class Disk:
             for entry in found:
                 if entry.is_dir(follow_symlinks=False):
                     yield Entry(Path(entry.path), is_folder=True)
-                elif entry.is_file():
+                elif _may_be_file(entry):
                     yield Entry(Path(entry.path), is_folder=False)
 
     def identity(self, path: Path) -> Path:
@@ -106,6 +106,14 @@ class Disk:
         """From one ``stat``."""
         status = path.stat()
         return Stamp(status.st_size, status.st_mtime_ns)
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    """A link that leads nowhere or in circles counts, so that it fails alone, when it is read."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return True
 
 
 @dataclass(frozen=True, slots=True)

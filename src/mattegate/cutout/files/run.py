@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -56,16 +57,25 @@ async def running(engine: Engine) -> AsyncIterator[Engine]:
 def read_image(path: Path, limits: UploadSettings) -> bytes:
     """The bytes of a file that is not over the limit; one that is is never read.
 
+    Pipes and devices are refused, because nobody knows whether they ever end.
+
     Raises :class:`Refusal` ``upload.too_large`` or ``file.unreadable``.
     """
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size <= limits.max_bytes:
-                return file.read()
+        with open(path, "rb", opener=_open_at_once) as file:  # noqa: PTH123 - Path.open takes no opener
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Refusal("file.unreadable", path=str(path), problem="it is no regular file (a pipe is read by -)")
+            if status.st_size <= limits.max_bytes:
+                return file.read(limits.max_bytes + 1)  # no more even of a file that grows, or hides its size
     except OSError as error:
         raise unreadable(path, error) from error
-    raise Refusal("upload.too_large", limit_mb=limits.max_bytes / MB, read_bytes=0, declared_bytes=size)
+    raise Refusal("upload.too_large", limit_mb=limits.max_bytes / MB, read_bytes=0, declared_bytes=status.st_size)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever might write into a named pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @dataclass(frozen=True, slots=True)
