@@ -112,6 +112,20 @@ def models_page() -> str:
         size = f"{spec.size[0]} × {spec.size[1]}"
         licence = spec.licence
         lines.append(f"| `{spec.name}` | {also} | {size} | {licence.id} | {licence.commercial} | {spec.about} |")
+    lines += [
+        "",
+        "Not here: `u2net_cloth_seg` (three masks for garments) and `sam` (needs points or boxes), because their answer",
+        "is not one matte. `u2net_custom`, `dis_custom` and `ben_custom` are any ONNX file of your own:",
+        "`mattegate models import FILE --spec SPEC`, with a specification such as",
+        "",
+        "```toml",
+        'name = "mine"',
+        'family = "u2net"     # whose arithmetic: u2net, isnet, birefnet, rmbg2 …',
+        'file = "mine.onnx"',
+        "size = [320, 320]    # width and height of the input",
+        'licence = "own"',
+        "```",
+    ]
     return "\n".join(lines) + "\n"
 
 
