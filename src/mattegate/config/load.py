@@ -6,8 +6,9 @@ has the wrong type or an impossible value is a fault that names the setting and 
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -68,7 +69,7 @@ def load_settings(
             faults.append(Fault(given.setting, given.origin, _unknown(given.setting)))
             continue
         try:
-            values[given.setting] = _coerce(kind, given.value)
+            values[given.setting] = _checked(given.setting, _coerce(kind, given.value))
         except ValueError as error:
             faults.append(Fault(given.setting, given.origin, str(error)))
     if faults:
@@ -129,9 +130,15 @@ def _coerce(kind: Any, value: object) -> object:
         result: object = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         raise ValueError("; ".join(_plain(detail["msg"]) for detail in error.errors())) from None
-    if isinstance(result, int | float) and result < 0:
-        raise ValueError("it cannot be negative")
     return result
+
+
+def _checked(setting: str, value: object) -> object:
+    """A value that keeps every rule of its setting; raises ``ValueError`` with the first one that it breaks."""
+    rules = [*(_NUMBER if isinstance(value, int | float) else ()), *_RULES.get(setting, ())]
+    if problem := next((problem for holds, problem in rules if not holds(value)), None):
+        raise ValueError(problem)
+    return value
 
 
 def _plain(message: str) -> str:
@@ -162,6 +169,50 @@ def _build(kind: type[Any], values: Mapping[str, object], path: str) -> Any:
 
 SETTINGS: Final[Mapping[str, Any]] = MappingProxyType(dict(_walk(Settings, "")))
 """The type of every setting by its dotted name."""
+
+_Rule = tuple[Callable[[Any], object], str]
+
+_LARGEST: Final = 10**12
+
+_NUMBER: Final[tuple[_Rule, ...]] = (
+    (lambda number: not number < 0, "it cannot be negative"),
+    (lambda number: number <= _LARGEST, f"it must be a number, and at most {_LARGEST:g}"),  # NaN is neither
+)
+"""What every number keeps to; far enough from where seconds and bytes no longer fit the kernel's integers."""
+
+_POSITIVE: Final[_Rule] = (lambda number: number > 0, "it must be more than zero")
+_FILLED: Final[_Rule] = (bool, "it must not be empty")
+
+_RULES: Final[Mapping[str, tuple[_Rule, ...]]] = {
+    "models.default": (_FILLED,),
+    "models.base_url": ((re.compile(r"(https?://[^\s/]+.*)?").fullmatch, "it must begin with http:// or https://"),),
+    "models.connect_timeout_s": (_POSITIVE,),
+    "models.memory_budget_mb": (_POSITIVE,),
+    "upload.types": (_FILLED,),
+    "upload.max_bytes": (_POSITIVE,),
+    "upload.max_megapixels": (_POSITIVE,),
+    "upload.max_side": (_POSITIVE,),
+    "upload.max_frames": (_POSITIVE,),
+    "upload.stall_s": (_POSITIVE,),
+    "upload.min_bytes_per_s": (_POSITIVE,),
+    "upload.total_s": (_POSITIVE,),
+    "upload.budget_bytes": (_POSITIVE,),
+    "engine.workers": ((lambda workers: workers <= 256, "more than 256 worker processes are never of use"),),
+    "engine.threads": ((lambda threads: threads <= 256, "more than 256 threads are never of use"),),
+    "engine.deadline_s": (_POSITIVE,),
+    "engine.time_limit_s": (_POSITIVE,),
+    "engine.memory_limit_mb": (_POSITIVE,),
+    "server.host": (_FILLED,),
+    "server.port": ((lambda port: port <= 65_535, "a port is at most 65535"),),
+    "server.prefix": (
+        (re.compile(r"(/[A-Za-z0-9._~-]+)*").fullmatch, "it must be empty, or begin with / and not end with it"),
+    ),
+    "server.head_s": (_POSITIVE,),
+    "server.send_stall_s": (_POSITIVE,),
+}
+"""What a value keeps to beyond its type, with what is said where it does not."""
+
+assert set(_RULES) <= set(SETTINGS)
 
 OTHER_VARIABLES: Final = frozenset({"MATTEGATE_TEST_CACHE"})
 """Environment variables with our prefix that are no settings; ``MATTEGATE_HOME`` is the setting ``home``."""

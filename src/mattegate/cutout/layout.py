@@ -6,13 +6,10 @@ Pure geometry on whole numbers; it knows no pixels and no colours. Boxes are hal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from mattegate.vocabulary.options import CutoutOptions, Margin, Size
+from mattegate.vocabulary.options import MAX_OUTPUT_PIXELS, CutoutOptions, Margin, Size
 from mattegate.vocabulary.refusal import Refusal
-
-MAX_OUTPUT_PIXELS: Final = 50_000_000
-"""What an answer may hold; a canvas of one's own choice would otherwise take gigabytes."""
 
 
 class Box(NamedTuple):

@@ -7,6 +7,7 @@ so that an option means the same everywhere. Texts in, values out, nothing else;
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -149,6 +150,8 @@ class CutoutOptions:
 
 
 MAX_OUTPUT_SIDE: Final = 16_384
+MAX_OUTPUT_PIXELS: Final = 50_000_000
+"""What an answer may hold; a canvas of one's own choice would otherwise take gigabytes."""
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
@@ -261,6 +264,8 @@ def _size(text: str) -> Size | None:
     sides = [side for side in (size.width, size.height, size.longest) if side is not None]
     if not all(1 <= side <= MAX_OUTPUT_SIDE for side in sides):
         raise _BadValueError(f"each side must be 1 to {MAX_OUTPUT_SIDE} pixels")
+    if len(sides) > 1 and math.prod(sides) > MAX_OUTPUT_PIXELS:
+        raise _BadValueError(f"width times height must be at most {MAX_OUTPUT_PIXELS // 10**6} megapixels")
     return size
 
 

@@ -11,7 +11,13 @@ import resource
 from pathlib import Path
 from typing import Final
 
-_EXHAUSTED: Final = ("bad_alloc", "failed to allocate memory", "insufficient memory", "cannot allocate memory", "can't start new thread")
+_EXHAUSTED: Final = (
+    "bad_alloc",
+    "failed to allocate memory",
+    "insufficient memory",
+    "cannot allocate memory",
+    "can't start new thread",
+)
 
 
 def resident_bytes(pid: int | str = "self") -> int | None:

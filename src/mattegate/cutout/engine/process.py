@@ -16,16 +16,14 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
 
 from mattegate.config.settings import Settings
+from mattegate.cutout.engine.chatter import Chatter
 from mattegate.cutout.engine.memory import resident_bytes
 from mattegate.cutout.engine.messages import Message, Order, encode
 from mattegate.cutout.engine.wire import Channel, adopt, close_all
 
 log = logging.getLogger("mattegate.engine")
-
-_STDERR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +66,19 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs, ExitStack() as undo:
             undo.callback(ours.close)
+            self._chatter = Chatter()
+            undo.callback(self._chatter.close)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 blueprint.command(theirs.fileno()),
                 env=blueprint.environment,
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
-                stdout=_STDERR,  # a library that prints must not spoil a cut-out written to our standard output
+                stdout=self._chatter.end,
+                stderr=self._chatter.end,
                 start_new_session=True,
             )
             undo.pop_all()
+        self._chatter.handed_over()
         ours.setblocking(False)
         self.gone = asyncio.Event()
         self.orders = 0
@@ -134,11 +136,14 @@ class WorkerProcess:
         if self._process.poll() is None:
             self._process.kill()  # a process that is dying already keeps its own cause of death
             await asyncio.to_thread(self._process.wait)
+        self._pass_on_chatter()
+        self._chatter.close()
         return _how(self._process.returncode)
 
     def _read(self) -> None:
         try:
             for message, fds in self._channel.receive():
+                self._pass_on_chatter()
                 self._letters.put_nowait(Letter(message, _adopted(fds)))
         except BlockingIOError:
             return
@@ -147,6 +152,10 @@ class WorkerProcess:
         except ValueError as error:
             log.error("worker %d does not keep to the format (%s), so it is killed", self.pid, error)  # noqa: TRY400
             self.kill()
+
+    def _pass_on_chatter(self) -> None:
+        for line in self._chatter.lines():
+            log.warning("worker %d: %s", self.pid, line)
 
     def _end(self) -> None:
         if not self.gone.is_set():

@@ -62,7 +62,7 @@ def read_image(path: Path, limits: UploadSettings) -> bytes:
     Raises :class:`Refusal` ``upload.too_large`` or ``file.unreadable``.
     """
     try:
-        with open(path, "rb", opener=_open_at_once) as file:  # noqa: PTH123 - Path.open takes no opener
+        with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise Refusal("file.unreadable", path=str(path), problem="it is no regular file (a pipe is read by -)")
