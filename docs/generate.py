@@ -114,8 +114,8 @@ def models_page() -> str:
         lines.append(f"| `{spec.name}` | {also} | {size} | {licence.id} | {licence.commercial} | {spec.about} |")
     lines += [
         "",
-        "Not here: `u2net_cloth_seg` (three masks for garments) and `sam` (needs points or boxes), because their answer",
-        "is not one matte. `u2net_custom`, `dis_custom` and `ben_custom` are any ONNX file of your own:",
+        "Not here: `u2net_cloth_seg` (three masks for garments) and `sam` (needs points or boxes), because their",
+        "answer is not one matte. `u2net_custom`, `dis_custom` and `ben_custom` are any ONNX file of your own:",
         "`mattegate models import FILE --spec SPEC`, with a specification such as",
         "",
         "```toml",

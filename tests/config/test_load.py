@@ -70,3 +70,48 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
 def test_every_setting_is_reachable_by_its_dotted_name() -> None:
     """The list of settings is made from the dataclasses, so it cannot go stale."""
     assert {"home", "upload.max_bytes", "engine.workers", "models.base_url"} <= set(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("server.prefix", "api"),
+        ("server.prefix", "/api/"),
+        ("server.prefix", "//"),
+        ("server.prefix", "/a b"),
+        ("server.port", 65_536),
+        ("server.host", ""),
+        ("engine.time_limit_s", 0),
+        ("engine.time_limit_s", "nan"),
+        ("engine.deadline_s", "inf"),
+        ("engine.workers", 100_000),
+        ("engine.memory_limit_mb", 10**15),
+        ("upload.max_bytes", 0),
+        ("upload.max_megapixels", -1.5),
+        ("upload.types", ""),
+        ("models.default", ""),
+        ("models.base_url", "ftp://mirror"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_a_fault_that_names_its_setting(setting: str, value: object) -> None:
+    """Nothing is served with a limit of nothing, a time that is no number, or paths that nobody can ask for."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(flags={setting: value})
+    assert [fault.setting for fault in caught.value.faults] == [setting]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("server.prefix", "/api/v2"), ("server.port", 0), ("engine.drain_s", 0), ("engine.queue", 0)],
+)
+def test_zero_and_empty_stay_possible_where_they_mean_something(setting: str, value: object) -> None:
+    """A free port, no queue, no patience at the end: all of them are somebody's wish."""
+    group, _, name = setting.partition(".")
+    assert getattr(getattr(load_settings(flags={setting: value}), group), name) == value
+
+
+def test_every_default_keeps_the_rules() -> None:
+    """What is served without any setting could have been set."""
+    parts = {name: name.split(".") for name in SETTINGS if "." in name}
+    defaults = {name: getattr(getattr(Settings(), group), field) for name, (group, field) in parts.items()}
+    assert load_settings(flags=defaults) == Settings()

@@ -115,7 +115,7 @@ def test_any_shape(matte: Plane) -> None:
     rgb, kept = noise(*matte.shape), matte.copy()
     shown = rgb.copy()
     for refine in (REFINERS[Refine.NONE], REFINERS[Refine.EDGES]):
-        refined, notes = refine(rgb, matte, 1)
+        refined, notes = refine(rgb, matte)
         assert (refined.shape, refined.dtype.name, notes) == (matte.shape, "uint8", ())
     assert np.array_equal(matte, kept)
     assert np.array_equal(rgb, shown)
@@ -191,6 +191,6 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymatting", None)
     rgb, alpha = disc()
     with pytest.raises(Refusal) as caught:
-        REFINERS[Refine.MATTING](rgb, alpha, 1)
+        REFINERS[Refine.MATTING](rgb, alpha)
     assert caught.value.reason.code == "option.extra_missing"
     assert "mattegate[matting]" in caught.value.remedy

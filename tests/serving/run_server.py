@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
 import sys
 
 from mattegate.config.settings import EngineSettings, ServerSettings, Settings, UploadSettings
@@ -15,6 +16,8 @@ from tests.serving.engines import EchoEngine
 def main() -> None:
     """Serve with what the arguments say."""
     given = json.loads(sys.argv[1])
+    if files := given.get("files"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     settings = Settings(
         upload=UploadSettings(**given.get("upload", {})),
         engine=EngineSettings(**given.get("engine", {})),

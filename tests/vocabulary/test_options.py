@@ -74,6 +74,7 @@ def test_each_way_of_writing_an_option_is_understood(name: str, text: str, value
         ("crop_margin", "-1px"),
         ("size", "0x10"),
         ("size", "99999"),
+        ("size", "16384x16384"),
         ("size", "big"),
         ("position", "101%"),
         ("model", "../../etc/passwd"),

@@ -66,17 +66,21 @@ def _translucent(matte: Plane) -> Plane:
 def _means(seen: Grid, alpha: Grid) -> tuple[Grid, Grid]:
     """The mean foreground and background around every cell; ``alpha`` is given for each channel of ``seen``."""
     beyond = 1 - alpha
-    foreground = background = near = far = seen
-    for radius in _RADII:
-        near = _weighted_mean(foreground, alpha, radius)
-        far = _weighted_mean(background, beyond, radius)
+    solid, clear = _trust(alpha), _trust(beyond)
+    near, far = _mean(seen, solid, _RADII[0]), _mean(seen, clear, _RADII[0])
+    for radius in _RADII[1:]:
         unexplained = seen - alpha * near - beyond * far
-        foreground = (near + alpha * unexplained).clip(0, 1)
-        background = (far + beyond * unexplained).clip(0, 1)
+        near = _mean((near + alpha * unexplained).clip(0, 1), solid, radius)
+        far = _mean((far + beyond * unexplained).clip(0, 1), clear, radius)
     return near, far
 
 
-def _weighted_mean(colour: Grid, weight: Grid, radius: int) -> Grid:
-    trust = np.asarray(cv2.pow(weight, _SHARPNESS) + _DOUBT * weight + _DOUBT * _DOUBT, np.float32)
+def _trust(weight: Grid) -> Grid:
+    """How much every cell has to say about a layer of which it shows ``weight``."""
+    return np.asarray(cv2.pow(weight, _SHARPNESS) + (_DOUBT * weight + _DOUBT * _DOUBT), np.float32)
+
+
+def _mean(colour: Grid, trust: Grid, radius: int) -> Grid:
     size = (2 * radius + 1, 2 * radius + 1)
-    return np.asarray(cv2.blur(colour * trust, size) / cv2.blur(trust, size), np.float32)
+    weights = cv2.blur(np.ascontiguousarray(trust[:, :, 0]), size)
+    return np.asarray(cv2.divide(cv2.blur(colour * trust, size), cv2.merge([weights] * 3)), np.float32)

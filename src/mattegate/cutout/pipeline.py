@@ -89,7 +89,7 @@ class Pipeline:
             matte = matte if options.numerics is Numerics.REMBG else settled(matte)
         # 5. refine
         with timeline.stage("refine"):
-            matte, notes = REFINERS[options.refine](picture.rgb, matte, self._threads)
+            matte, notes = REFINERS[options.refine](picture.rgb, matte)
             matte = _within(matte, picture.alpha)
         _stop_if(cancelled)
         # 6. colours

@@ -156,3 +156,11 @@ def test_the_real_disk_expands_patterns_across_folders(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png", "sub/deep/b.png")
     found = plan.Search(plan.Disk(), TYPES).find([f"{tmp_path}/**/*.png"])
     assert [item.inside.as_posix() for item in found if isinstance(item, plan.Source)] == ["a.png", "sub/deep/b.png"]
+
+
+def test_a_link_that_leads_in_a_circle_does_not_hide_the_rest_of_its_folder(tmp_path: Path) -> None:
+    """It is found like any picture and fails alone, when it is read."""
+    (tmp_path / "circle.jpg").symlink_to(tmp_path / "circle.jpg")
+    pictures(tmp_path, "a.png", "z.png")
+    found = plan.Search(plan.Disk(), TYPES).find([str(tmp_path)])
+    assert [item.path.name for item in found if isinstance(item, plan.Source)] == ["a.png", "circle.jpg", "z.png"]

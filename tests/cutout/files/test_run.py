@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from mattegate.config.settings import UploadSettings
 from mattegate.cutout.engine.protocol import Job
-from mattegate.cutout.files.run import Work, cut, run_tasks, running
+from mattegate.cutout.files.run import Work, cut, read_image, run_tasks, running
 from mattegate.cutout.files.tasks import Done, Failed, Outcome, Task
 from mattegate.vocabulary.options import CutoutOptions
 from mattegate.vocabulary.refusal import Refusal
@@ -145,6 +146,19 @@ async def test_a_file_over_the_limit_is_never_read(tmp_path: Path) -> None:
     assert isinstance(failed, Failed)
     assert failed.refusal.reason.code == "upload.too_large"
     assert failed.refusal.facts["read_bytes"] == 0
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "circle"])
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path: Path, kind: str) -> None:
+    """Nobody writes into the pipe, the device never ends, and the link leads to itself."""
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "photo.jpg"
+    if kind == "pipe":
+        os.mkfifo(path)
+    if kind == "circle":
+        path.symlink_to(path)
+    with pytest.raises(Refusal) as caught:
+        read_image(path, UploadSettings())
+    assert caught.value.reason.code == "file.unreadable"
 
 
 async def test_an_engine_is_drained_even_when_the_work_fails() -> None:

@@ -7,6 +7,8 @@ has something to read it for. So a hostile image costs the engine one read of on
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 MOST_LINES: Final = 20
@@ -15,16 +17,20 @@ _PIPE_BYTES: Final = 65_536
 
 
 class Chatter:
-    """Both ends of the pipe; :attr:`end` is the worker's, and is closed here by :meth:`handed_over`."""
+    """Our end of the pipe; the worker gets the other one from :meth:`lent`."""
 
     def __init__(self) -> None:
-        self._ours, self.end = os.pipe()
+        self._ours, self._theirs = os.pipe()
         os.set_blocking(self._ours, False)
-        os.set_blocking(self.end, False)
+        os.set_blocking(self._theirs, False)
 
-    def handed_over(self) -> None:
-        """The worker has its end: close the copy of it that is here."""
-        os.close(self.end)
+    @contextmanager
+    def lent(self) -> Iterator[int]:
+        """The worker's end, which is closed here with the block; used once."""
+        try:
+            yield self._theirs
+        finally:
+            os.close(self._theirs)
 
     def lines(self) -> list[str]:
         """What was printed since the last call: printable, at most :data:`MOST_LINES`, the middle left out."""

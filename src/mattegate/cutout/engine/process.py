@@ -68,17 +68,17 @@ class WorkerProcess:
             undo.callback(ours.close)
             self._chatter = Chatter()
             undo.callback(self._chatter.close)
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                blueprint.command(theirs.fileno()),
-                env=blueprint.environment,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=self._chatter.end,
-                stderr=self._chatter.end,
-                start_new_session=True,
-            )
+            with self._chatter.lent() as printed:
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                    blueprint.command(theirs.fileno()),
+                    env=blueprint.environment,
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=printed,
+                    stderr=printed,
+                    start_new_session=True,
+                )
             undo.pop_all()
-        self._chatter.handed_over()
         ours.setblocking(False)
         self.gone = asyncio.Event()
         self.orders = 0

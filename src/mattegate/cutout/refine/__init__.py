@@ -17,19 +17,19 @@ from mattegate.vocabulary.options import Refine
 
 Refined: TypeAlias = tuple[Plane, tuple[str, ...]]
 """The better matte, and notes for the caller."""
-Refiner: TypeAlias = Callable[[RGB, Plane, int], Refined]
-"""From a picture, its matte and a number of threads to the better matte. The arrays given are not changed."""
+Refiner: TypeAlias = Callable[[RGB, Plane], Refined]
+"""From a picture and its matte to the better matte. The arrays given are not changed."""
 
 
-def _unchanged(_rgb: RGB, matte: Plane, _threads: int) -> Refined:
+def _unchanged(_rgb: RGB, matte: Plane) -> Refined:
     return matte, ()
 
 
-def _edges(rgb: RGB, matte: Plane, _threads: int) -> Refined:
+def _edges(rgb: RGB, matte: Plane) -> Refined:
     return refine_edges(rgb, matte), ()
 
 
-def _matting(rgb: RGB, matte: Plane, _threads: int) -> Refined:
+def _matting(rgb: RGB, matte: Plane) -> Refined:
     return refine_matting(rgb, matte)
 
 
