@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattegate.cutout.layout import Box, Layout, cover_box, plan_layout
-from mattegate.vocabulary.options import parse_options
+from mattegate.vocabulary.options import CutoutOptions, Size, parse_options
 from mattegate.vocabulary.refusal import Refusal
 
 _SUBJECT = Box(200, 100, 400, 500)  # 200 × 400 in a picture of 1000 × 800
@@ -81,7 +81,7 @@ def test_without_a_subject_the_picture_stays_whole() -> None:
 def test_a_gigantic_canvas_is_refused() -> None:
     """The size of the answer is limited before memory is taken for it."""
     with pytest.raises(Refusal) as refused:
-        _plan(size="16384x16384")
+        plan_layout(640, 480, None, CutoutOptions(size=Size(width=16_384, height=16_384)))
     assert refused.value.reason.code == "request.option"
     assert "268 megapixels" in refused.value.detail
 

@@ -61,6 +61,7 @@ def test_trailer_fields_are_never_taken_for_headers(plain: Served, png: bytes) -
 @pytest.mark.parametrize("flood", [b"0\r\n" + 1000 * (b"x: " + bytes(97) + b"\r\n"), b"0\r\nx: ", b"1;"])
 def test_endless_trailers_and_chunk_extensions_are_cut(plain: Served, flood: bytes) -> None:
     """What is neither head nor body has the limit of a head, so that it cannot fill the memory."""
+    before = len(plain.access_lines())
     with closing(plain.connect()) as peer:
         peer.sendall(CHUNKED)
         try:
@@ -70,7 +71,7 @@ def test_endless_trailers_and_chunk_extensions_are_cut(plain: Served, flood: byt
         except (BrokenPipeError, ConnectionResetError):
             pass
         read_all(peer)
-    assert plain.access_lines()[-1]["reason"] in {"request.head_too_large", "request.http", "request.client_gone"}
+    assert "request.head_too_large" in {line["reason"] for line in plain.access_lines()[before:]}
 
 
 def test_a_bad_request_behind_another_does_not_answer_in_its_place(serve: Serve, png: bytes) -> None:
@@ -102,11 +103,7 @@ def test_json_that_would_grow_in_memory_is_refused_unparsed(plain: Served, bomb:
 def test_more_connections_than_files_suffice_for_are_told_so(serve: Serve, png: bytes) -> None:
     """The next connection is refused with a reason, and those that are there are served."""
     server = serve({"files": 60})
-    with closing(server.connect()) as first, closing(server.connect()) as second:
-        first.sendall(GET)
-        assert first.recv(65_536).startswith(b"HTTP/1.1 200 ")
-        second.sendall(GET)
-        assert second.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    with closing(server.connect()) as first, closing(server.connect()):
         assert problem_in(server.talk(b""))["reason"] == "capacity.connections"
         first.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(png) + png)
-        assert first.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        assert read_all(first).startswith(b"HTTP/1.1 200 ")

@@ -264,8 +264,9 @@ def _size(text: str) -> Size | None:
     sides = [side for side in (size.width, size.height, size.longest) if side is not None]
     if not all(1 <= side <= MAX_OUTPUT_SIDE for side in sides):
         raise _BadValueError(f"each side must be 1 to {MAX_OUTPUT_SIDE} pixels")
-    if len(sides) > 1 and math.prod(sides) > MAX_OUTPUT_PIXELS:
-        raise _BadValueError(f"width times height must be at most {MAX_OUTPUT_PIXELS // 10**6} megapixels")
+    if len(sides) > 1 and (pixels := math.prod(sides)) > MAX_OUTPUT_PIXELS:
+        limit = MAX_OUTPUT_PIXELS // 10**6
+        raise _BadValueError(f"the answer would have {pixels / 1e6:.0f} megapixels; {limit} is the limit")
     return size
 
 

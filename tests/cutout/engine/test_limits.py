@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mattegate.config.settings import MB, EngineSettings
+from mattegate.cutout.engine.maker import told
 from mattegate.cutout.engine.memory import (
     address_space_bytes,
     is_out_of_memory,
@@ -136,9 +137,18 @@ def test_memory_figures() -> None:
             True,
         ),
         (RuntimeError("OpenCV(5.0.0) error: (-4:Insufficient memory) Failed to allocate 9 bytes"), True),
+        (RuntimeError("can't start new thread"), True),
         (RuntimeError("Got invalid dimensions for input"), False),
     ],
 )
 def test_memory_errors_of_the_runtimes_are_recognised(error: Exception, meant: bool) -> None:
     """Their general errors tell it only in their text."""
     assert is_out_of_memory(error) is meant
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("onnxruntime: std::bad_alloc")])
+def test_whoever_runs_out_of_memory_is_told_the_limit(error: Exception) -> None:
+    """A runtime that reports it as its general exception is no internal error of ours."""
+    with pytest.raises(Refusal) as caught, told(lambda: False, 100):
+        raise error
+    assert caught.value.reason.code == "engine.memory_limit"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ def test_options_come_through_equal(texts: dict[str, str]) -> None:
 def test_settings_come_through_equal() -> None:
     """Paths, tuples and enums included."""
     settings = Settings(home=Path("/srv/a b"), upload=UploadSettings(types=(ImageFormat.GIF, ImageFormat.HEIC)))
+    assert decode(encode(settings).decode()) == settings
+
+
+def test_a_home_whose_name_is_not_utf_8_comes_through_equal() -> None:
+    """Else no worker could be started there."""
+    settings = Settings(home=Path(os.fsdecode(b"/srv/\xff")))
     assert decode(encode(settings).decode()) == settings
 
 
