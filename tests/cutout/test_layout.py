@@ -78,6 +78,12 @@ def test_without_a_subject_the_picture_stays_whole() -> None:
     assert layout.fills_canvas
 
 
+def test_a_picture_larger_than_any_answer_may_grow_to_keeps_its_size() -> None:
+    """An operator who lets in pictures of more pixels gets them out again."""
+    layout = plan_layout(10_000, 8_000, None, CutoutOptions())
+    assert (layout.canvas_width, layout.canvas_height) == (10_000, 8_000)
+
+
 def test_a_gigantic_canvas_is_refused() -> None:
     """The size of the answer is limited before memory is taken for it."""
     with pytest.raises(Refusal) as refused:

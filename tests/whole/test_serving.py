@@ -115,6 +115,15 @@ def test_the_content_decides_and_a_lying_name_is_refused(
     assert (answer.status, answer.reason) == (status, reason)
 
 
+def test_every_answer_is_logged_without_its_picture(service: Service) -> None:
+    """The access log has one JSON line for each request, which tells the reason of a refusal."""
+    with service.caller() as caller:
+        refused = caller.post(b"MZ" + bytes(64))
+    line = next(json.loads(text) for text in reversed(service.tail(20).splitlines()) if text.startswith("{"))
+    assert (line["status"], line["reason"], line["request_id"]) == (415, "upload.type", refused.request_id)
+    assert "a Windows program" in line["problem"]
+
+
 def test_each_output_format_is_what_it_says(service: Service) -> None:
     """Every format answers with its own media type and can be read again."""
     with service.caller() as caller:

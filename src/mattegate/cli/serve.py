@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from pathlib import Path
 from typing import Annotated, Final
@@ -41,7 +42,19 @@ def command(
     if pull:
         ctx.obj = settings
         models.pull(ctx, [settings.models.default])
+    _log_to_stderr()
     invocation.services.serve(settings, on_ready=lambda url: _greet(settings, url))
+
+
+def _log_to_stderr() -> None:
+    """Operator sentences with their time, and the access log's bare JSON lines; the banner has stdout to itself."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("mattegate").setLevel(logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are refusals, which we have logged ourselves
+    access, lines = logging.getLogger("mattegate.access"), logging.StreamHandler()
+    lines.setFormatter(logging.Formatter("%(message)s"))
+    access.addHandler(lines)
+    access.propagate = False
 
 
 def _greet(settings: Settings, url: str) -> None:

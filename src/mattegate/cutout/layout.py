@@ -69,7 +69,7 @@ def plan_layout(width: int, height: int, subject: Box | None, options: CutoutOpt
     4. place: by percentages of the free room, or, for ``original``, where the frame stood in the picture.
 
     Without a subject there is nothing to crop to or to move. Raises :class:`Refusal` ``request.option`` for an answer
-    of more than :data:`MAX_OUTPUT_PIXELS`.
+    that is larger than what there is and has more than :data:`MAX_OUTPUT_PIXELS`.
     """
     whole = Box(0, 0, width, height)
     moved = subject is not None and not options.position.original
@@ -118,7 +118,7 @@ def _canvas(frame: Box, size: Size | None, scale: float) -> tuple[int, int]:
     width, height = _scaled(frame.width, scale), _scaled(frame.height, scale)
     if size is not None and size.longest is None:
         width, height = size.width or width, size.height or height
-    if width * height > MAX_OUTPUT_PIXELS:
+    if width * height > max(MAX_OUTPUT_PIXELS, frame.width * frame.height):  # enlarging is limited, staying is not
         problem = (
             f"the answer would have {width * height / 1e6:.0f} megapixels; {MAX_OUTPUT_PIXELS // 10**6} is the limit"
         )
