@@ -9,8 +9,12 @@ quartiles, never the ratio of two averages.
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Final
+
+REST_S: Final = 0.15
 
 Seconds = float
 Timed = Callable[[int], Seconds]
@@ -65,6 +69,20 @@ class Paired:
     def inverse_ratio(self) -> Spread:
         """Second over first, pair by pair: how many times faster the first is."""
         return Spread.of([b / a for a, b in zip(self.first, self.second, strict=True)])
+
+
+def rested(work: Timed) -> Timed:
+    """The same work after a short rest that does not count.
+
+    A runtime's threads go on spinning for a while after their last run; without a rest they would do so inside the
+    other side's time.
+    """
+
+    def after_a_rest(number: int) -> Seconds:
+        time.sleep(REST_S)
+        return work(number)
+
+    return after_a_rest
 
 
 def alternate(

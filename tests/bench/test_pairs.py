@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.pairs import Paired, Spread, alternate
+from bench.pairs import Paired, Spread, alternate, rested
 
 
 def test_who_begins_changes_from_pair_to_pair() -> None:
@@ -48,3 +48,8 @@ def test_a_spread_of_nothing_is_a_bug() -> None:
     """No figure is made up where nothing was measured."""
     with pytest.raises(ValueError, match="at least one"):
         Spread.of([])
+
+
+def test_a_rest_does_not_count() -> None:
+    """What is timed is the work, whatever came before it."""
+    assert rested(float)(3) == 3.0
