@@ -11,13 +11,12 @@ Rules of this file: colours in, colours out; the matte is taken as it is.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import cv2
 import numpy as np
 
-from mattegate.cutout.cells import LARGEST_CELL, Grid, Patch, bordered, box_around, patches, shrunk
+from mattegate.cutout.cells import LARGEST_CELL, Grid, bordered, box_around, patches, shrunk
 from mattegate.cutout.picture import RGB, Plane
 
 _CELLS_A_SIDE: Final = 400
@@ -28,8 +27,6 @@ _SHARPNESS: Final = 4
 """The power of alpha by which a cell is trusted: sure ones above all."""
 _DOUBT: Final = 1e-4
 """Weight of unsure pixels where there are no sure ones."""
-_HANDS: Final = ThreadPoolExecutor(2, thread_name_prefix="colours")
-"""OpenCV and numpy let go of the interpreter while they work, so two threads halve the time."""
 
 
 def decontaminate(rgb: RGB, matte: Plane) -> RGB:
@@ -53,8 +50,7 @@ def _clean(rgb: RGB, matte: Plane, cell: int) -> None:
     edge = np.asarray(cv2.dilate(shrunk(_translucent(matte), cell), np.ones((3, 3), np.uint8)) > 0, np.uint8)
     alphas = np.asarray(cv2.merge([shrunk(matte, cell)] * 3), np.float32)
     subject, ground = (bordered(mean * np.float32(255)) for mean in _means(shrunk(rgb, cell), alphas))
-
-    def write(patch: Patch) -> None:
+    for patch in patches(edge, cell, *matte.shape):
         pixels, alpha = rgb[patch.rows, patch.columns], cv2.merge([matte[patch.rows, patch.columns]] * 3)
         foreground, background = patch.of(subject), patch.of(ground)
         mixed = background + cv2.multiply(alpha, foreground - background, scale=1 / 255, dtype=cv2.CV_32F)
@@ -62,26 +58,20 @@ def _clean(rgb: RGB, matte: Plane, cell: int) -> None:
         own = foreground + cv2.multiply(alpha, unexplained, scale=1 / 255, dtype=cv2.CV_32F)
         pixels[:] = cv2.convertScaleAbs(own.clip(0, 255))
 
-    for _ in _HANDS.map(write, patches(edge, cell, *matte.shape)):  # their pixels do not overlap
-        pass
-
 
 def _translucent(matte: Plane) -> Plane:
     return np.asarray(cv2.inRange(matte, 1, 254), np.uint8)
 
 
 def _means(seen: Grid, alpha: Grid) -> tuple[Grid, Grid]:
-    """The mean foreground and background around every cell; ``alpha`` is given for each channel of ``seen``.
-
-    Subject and background are two halves of one sum that are averaged apart, so each has a thread.
-    """
+    """The mean foreground and background around every cell; ``alpha`` is given for each channel of ``seen``."""
     beyond = 1 - alpha
-    solid, clear = _HANDS.map(_trust, (alpha, beyond))
-    near, far = _HANDS.map(_mean, (seen, seen), (solid, clear), (_RADII[0],) * 2)
+    solid, clear = _trust(alpha), _trust(beyond)
+    near, far = _mean(seen, solid, _RADII[0]), _mean(seen, clear, _RADII[0])
     for radius in _RADII[1:]:
         unexplained = seen - alpha * near - beyond * far
-        sharpened = (near + alpha * unexplained).clip(0, 1), (far + beyond * unexplained).clip(0, 1)
-        near, far = _HANDS.map(_mean, sharpened, (solid, clear), (radius,) * 2)
+        near = _mean((near + alpha * unexplained).clip(0, 1), solid, radius)
+        far = _mean((far + beyond * unexplained).clip(0, 1), clear, radius)
     return near, far
 
 
