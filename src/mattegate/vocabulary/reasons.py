@@ -169,7 +169,7 @@ _ENTRIES: Final = (
     ),
     _upload(
         "type_disabled", 415, "Image type not enabled",
-        "The image is {found}; this server accepts {accepted}.",
+        "The file is {found}; this server accepts {accepted}.",
         "Convert the image to an accepted type, or ask the operator to add it to upload.types.",
     ),
     _upload(
