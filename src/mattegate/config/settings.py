@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mattegate.vocabulary.formats import ImageFormat
 from mattegate.vocabulary.options import Numerics, Refine
+from mattegate.vocabulary.rulebook import Limit, Tier
 
 MB = 1_000_000
 
@@ -59,9 +60,9 @@ class UploadSettings:
     min_bytes_per_s: int = 20_000
     """The slowest upload that is waited for."""
     total_s: float = 120.0
+    """How long a whole body may take."""
     budget_bytes: int = 256 * MB
     """What the bodies of all unfinished requests may take together."""
-    """How long a whole body may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,191 @@ class ServerSettings:
     """How long a caller may leave an answer unread before the connection is cut."""
     docs: bool = True
     """Whether /docs and /openapi.json answer."""
+    page: bool = True
+    """Whether / answers with the page to try the service on."""
+    tls_certificate: Path | None = None
+    """A PEM file with the certificate chain; read again when it changes."""
+    tls_key: Path | None = None
+    """The PEM file with its private key."""
+    require_tls: bool = False
+    """Refuse plain HTTP, except from loopback and from declared proxies that say https."""
+    insecure: bool = False
+    """Listen on addresses that other machines can reach although neither TLS nor a proxy is declared."""
+    echo: bool = False
+    """Whether a ticket of `mattegate echo` is answered at /v1/echo/TICKET."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """Where the admin plane listens."""
+
+    enabled: bool = True
+    """Whether there is an admin plane at all."""
+    host: str = "127.0.0.1"
+    """The address to listen on: loopback only."""
+    port: int = 8001
+    """The port to listen on."""
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    """The names it is called by; a page of another name that resolves here gets nothing (DNS rebinding)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Who the client is, and which clients are heard."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies whose X-Forwarded-For and Forwarded headers are believed, from the right."""
+    allow: tuple[str, ...] = ()
+    """Addresses or networks that are heard; empty: all."""
+    deny: tuple[str, ...] = ()
+    """Addresses or networks that are not heard; a denial wins over an allowance."""
+    shadow_allow: tuple[str, ...] = ()
+    """An allow list on trial: recorded, not enforced."""
+    shadow_deny: tuple[str, ...] = ()
+    """A deny list on trial: recorded, not enforced."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """Which names are served."""
+
+    names: tuple[str, ...] = ()
+    """Host names that are served, without port; *.example.com for every name below. Empty: any."""
+    default_endpoint: bool = True
+    """Whether bare addresses and localhost are served beside the names."""
+    private_names: tuple[str, ...] = ()
+    """Names that only private networks may call."""
+    private_networks: tuple[str, ...] = (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "127.0.0.0/8",
+        "::1",
+        "fc00::/7",
+    )
+    """The networks that may call private names."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloodSettings:
+    """What one address prefix may do before it has proved anything."""
+
+    enabled: bool = True
+    """Whether prefixes are counted at all."""
+    ipv4_prefix: int = 24
+    """Bits of an IPv4 address that count as one caller."""
+    ipv6_prefix: int = 48
+    """Bits of an IPv6 address that count as one caller."""
+    unproven_per_minute: int = 240
+    """Requests a prefix may make without a credential, pages and preflights among them."""
+    failures_per_minute: int = 30
+    """Credentials that do not prove good before the prefix is penalised."""
+    verifications_per_minute: int = 120
+    """Credentials of a penalised prefix that are still looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorsSettings:
+    """Which web pages may call, and read the answers."""
+
+    allowed_origins: tuple[str, ...] = ()
+    """Exact origins and patterns: http://localhost:*, https://*.preview.example.com, or * alone."""
+    allowed_headers: tuple[str, ...] = ("Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-Id")
+    """What a page may send."""
+    credentials: bool = False
+    """Whether pages may send cookies; not together with *."""
+    max_age_s: int = 600
+    """How long a browser may remember a preflight."""
+    explain: bool = False
+    """Let refused preflights pass, so that the page itself can read why it is refused."""
+    public_urls: tuple[str, ...] = ()
+    """The origins under which this service itself is reached."""
+    shadow: bool = False
+    """Judge origins and record the findings, but refuse none."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """What keys look like and how long they live."""
+
+    prefix_prod: str = "sk_prod_"
+    """How keys for production begin."""
+    prefix_test: str = "sk_test_"
+    """How keys for tests begin."""
+    environments: tuple[str, ...] = ("prod", "test")
+    """The environments this server serves."""
+    unknown_status: int = 403
+    """What a well-formed but unknown key is answered with: 403 or 401."""
+    remind_days: int = 90
+    """The age of a key from which its owner is reminded to rotate it; 0: never."""
+    unused_days: int = 180
+    """How long a key may lie unused before it is disabled; 0: for ever."""
+    overlap_hours: float = 24.0
+    """How long a rotated key goes on working."""
+    import_tier: str = "free"
+    """The tier of the keys listed in the configuration under api_keys."""
+    unsafe_anonymous: str = ""
+    """Serve callers without a credential as this tier. Empty: nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Where limits are counted."""
+
+    store: str = "sqlite"
+    """memory, sqlite or redis."""
+    redis_url: str = ""
+    """redis://… when the store is redis."""
+    on_loss: str = "refuse"
+    """When redis does not answer: refuse (503), or local (count rates in this process until it is back)."""
+    timeout_ms: int = 25
+    """How long redis may take."""
+    legacy_headers: bool = False
+    """Send X-RateLimit-Limit, -Remaining and -Reset too."""
+    near: float = 0.8
+    """The share of a quota from which its owner is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSettings:
+    """What is kept of decisions."""
+
+    days: int = 30
+    """How long a record is kept."""
+    unproven_mb: int = 256
+    """What the records of callers who proved nothing may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSettings:
+    """Where notices go: about old keys, unused keys, quotas nearly used up."""
+
+    webhook_url: str = ""
+    """Posted to as Standard Webhooks."""
+    mail_to: tuple[str, ...] = ()
+    """Operators' addresses."""
+    mail_from: str = "mattegate@localhost"
+    """The sender."""
+    smtp_host: str = ""
+    """The mail server; empty: no mail."""
+    smtp_port: int = 25
+    """Its port."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Where the access log goes."""
+
+    file: Path | None = None
+    """One JSON line a request; empty: stderr. Opened again on SIGHUP."""
+
+
+FREE = Tier(
+    "free",
+    (Limit("burst", "rate", 20, 60, burst=20), Limit("hourly", "quota", 100, 3600)),
+)
+ENTERPRISE = Tier("enterprise", (Limit("daily", "quota", 10_000, 86_400),))
+VIP = Tier("vip", (), priority="vip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +309,32 @@ class Settings:
     cutout: CutoutSettings = CutoutSettings()
     engine: EngineSettings = EngineSettings()
     server: ServerSettings = ServerSettings()
+    admin: AdminSettings = AdminSettings()
+    network: NetworkSettings = NetworkSettings()
+    hosts: HostSettings = HostSettings()
+    flood: FloodSettings = FloodSettings()
+    cors: CorsSettings = CorsSettings()
+    keys: KeySettings = KeySettings()
+    limits: LimitSettings = LimitSettings()
+    records: RecordSettings = RecordSettings()
+    notices: NoticeSettings = NoticeSettings()
+    log: LogSettings = LogSettings()
+    tiers: tuple[Tier, ...] = (FREE, ENTERPRISE, VIP)
+    """The tiers; one given under [tiers.NAME] replaces or joins these."""
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Plain keys from elsewhere, hashed when they are loaded; `mattegate keys import` keeps them out of the file."""
 
     @property
     def models_dir(self) -> Path:
         """Where verified weights and their licence acknowledgements lie."""
         return self.home / "models"
+
+    @property
+    def ledger_dir(self) -> Path:
+        """Where the databases and the spool of records lie."""
+        return self.home / "ledger"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Where the peppers lie, readable by the owner alone."""
+        return self.home / "secrets"

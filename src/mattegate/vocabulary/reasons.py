@@ -92,6 +92,32 @@ def _file(code: str, status: int, title: str, sentence: str, remedy: str) -> Rea
     return Reason(f"file.{code}", status, title, sentence, remedy, sentence, "LocalFileException")
 
 
+def _forbidden(code: str, title: str, sentence: str, remedy: str, operator: str, *, status: int = 403) -> Reason:
+    return Reason(code, status, title, sentence, remedy, operator, "AccessDeniedException")
+
+
+def _unproven(code: str, title: str, sentence: str, remedy: str, operator: str) -> Reason:
+    """A credential that proves nothing by its looks alone: 401 with a challenge (RFC 9110, section 15.5.2)."""
+    return Reason(f"credential.{code}", 401, title, sentence, remedy, operator, "UnauthorizedException")
+
+
+def _limit(code: str, title: str, sentence: str, remedy: str, operator: str, error_type: str) -> Reason:
+    """A limit; its Retry-After is a fact of the case."""
+    return Reason(code, 429, title, sentence, remedy, operator, error_type)
+
+
+def _dependency(code: str, operator: str) -> Reason:
+    return Reason(
+        f"dependency.{code}", 503, "A part is unavailable", "A part of the server that is needed to decide is down.",
+        "Try again after the time in Retry-After, with back-off.", operator, "ServiceUnavailableException",
+        "" if code == "unavailable" else "dependency.unavailable", 5,
+    )  # fmt: skip
+
+
+def _account(code: str, status: int, title: str, sentence: str, remedy: str) -> Reason:
+    return Reason(f"account.{code}", status, title, sentence, remedy, sentence, "AccountException")
+
+
 _ENTRIES: Final = (
     # --- request: what was asked cannot be understood -------------------------------------------------------
     _request(
@@ -149,6 +175,169 @@ _ENTRIES: Final = (
         "client_gone", "Caller went away", "The caller closed the connection before the answer was ready.",
         "Nothing to do; if this was not meant, raise the client's timeout.", status=499,
     ),
+    _request(
+        "ambiguous_credentials", "More than one credential",
+        "The request carries {count} credentials ({channels}); it is not guessed which one is meant.",
+        "Send the key once: Authorization: Bearer KEY, or X-API-Key: KEY.",
+        operator="forbidden: ambiguous credentials, {count} presented ({channels})",
+    ),
+    _request(
+        "duplicate_header", "A header stands twice", "The header {header} stands there more than once.",
+        "Send it once; a proxy on the way may be adding its own.",
+        operator="forbidden: header {header} doubled",
+    ),
+    # --- transport, host, network: where it comes from and what it asks for ---------------------------------
+    _forbidden("transport.insecure", "HTTPS required", "The request came over plain HTTP; HTTPS is required here.",
+               "Use the https:// address. Treat the key as read by others if it went over an open network.",
+               "forbidden: plain HTTP from {address}"),
+    _forbidden("host.unknown", "Host not served", "This server does not answer for the host {host!r}.",
+               "Use the public name of the service; behind a proxy, the proxy must pass the Host header on "
+               "(nginx: proxy_set_header Host $host).",
+               "forbidden: Host {host!r} is not among hosts.names"),
+    _forbidden("host.default_endpoint_disabled", "Not by address",
+               "This server answers to its name only, not to {host!r}.",
+               "Use the public name of the service.",
+               "forbidden: default endpoint {host!r} is disabled (hosts.default_endpoint)"),
+    _forbidden("host.private", "Private host", "The host {host!r} cannot be called from here.",
+               "Call it from the private network, or use the public name.",
+               "forbidden: private host {host!r} called from {address}, which is in none of hosts.private_networks"),
+    _forbidden("network.denied", "Address denied", "Requests from your network are not accepted.",
+               "Ask the operator, with the request id.",
+               "Request from blocked IP: {address} (deny {rule}), forbidden"),
+    _forbidden("network.not_allowed", "Address not allowed", "Requests from your network are not accepted.",
+               "Ask the operator, with the request id.",
+               "Request from blocked IP: {address} (in none of the allowed networks), forbidden"),
+    _forbidden("network.undeclared_proxy", "Proxy not declared",
+               "The server is behind a proxy that it has not been told of, so it cannot tell who is asking.",
+               "The operator declares the proxy's address in network.trusted_proxies.",
+               "denied: {peer} sends {header} but is not in network.trusted_proxies, while address rules exist",
+               status=503),
+    _forbidden("network.forwarded_unreadable", "Client address unreadable",
+               "The address of the client cannot be read from the headers of the proxy.",
+               "The operator looks at the {header} header that the proxy sends.",
+               "denied: {header} from trusted proxy {peer} is not readable: {value!r}", status=400),
+    # --- flood ----------------------------------------------------------------------------------------------
+    _limit("flood.unauthenticated", "Too many requests without a key",
+           "Too many requests without a credential came from your network.",
+           "Send an API key, or wait for the time in Retry-After.",
+           "forbidden: {prefix} made too many requests without a credential", "TooManyRequestsException"),
+    _limit("flood.failed_credentials", "Too many failed credentials",
+           "Too many credentials that are not valid came from your network.",
+           "Check the key, then wait for the time in Retry-After.",
+           "auth: {prefix} presented too many bad credentials; not looked at", "TooManyRequestsException"),
+    # --- origin ---------------------------------------------------------------------------------------------
+    _forbidden("origin.not_allowed", "Origin not allowed", "Pages of {origin} may not call this service.",
+               "The operator adds the origin to cors.allowed_origins. (A page opened from a file has the origin "
+               "'null', which is never allowed.)",
+               "Origin not allowed: {origin} (forbidden)"),
+    _forbidden("origin.header_not_allowed", "Header not allowed for pages",
+               "Pages may not send the header {header} to this service.",
+               "Leave the header out, or the operator adds it to cors.allowed_headers.",
+               "forbidden: preflight from {origin} asks for the header {header}"),
+    # --- credential: what was shown proves nothing ----------------------------------------------------------
+    _unproven("missing", "No API key", "The request carries no API key.",
+              "Send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'. If it was sent, something on the way "
+              "removed it.",
+              "auth: no credential presented"),
+    _unproven("empty", "Empty API key", "There is nothing after {where}.",
+              "Check that the variable which holds the key is set, and that there is one space before it.",
+              "Invalid API key format: empty ({where}), auth refused"),
+    _unproven("scheme", "Wrong scheme", "The Authorization header begins with {scheme!r}; keys are sent as Bearer.",
+              "Write 'Authorization: Bearer KEY'.",
+              "Invalid API key format: scheme {scheme!r}, auth refused"),
+    _unproven("spaces", "Spaces in the API key", "The API key has spaces around or in it.",
+              "Send exactly one space after Bearer and none in the key.",
+              "Invalid API key format: spaces, auth refused"),
+    _unproven("quotes", "Quotes around the API key", "The API key has quotation marks around it.",
+              "Send the key without them; a shell or an .env file has left them there.",
+              "Invalid API key format: quotes, auth refused"),
+    _unproven("case", "Capitals and small letters mixed up",
+              "Keys here begin with {prefix!r}, and capitals and small letters differ.",
+              "Copy the key anew, exactly as it was given.",
+              "Invalid API key format: wrong case of the prefix {prefix!r}, auth refused"),
+    _unproven("prefix", "Prefix missing", "Keys here begin with {prefix!r}; this one does not.",
+              "Copy the whole key, with its beginning.",
+              "Invalid API key format: does not begin with {prefix!r}, auth refused"),
+    _unproven("environment", "Key of another environment",
+              "The key is for the environment {environment!r}; this server serves {served}.",
+              "Use a key of this server's environment, or the address of the other one.",
+              "Invalid API key format: environment {environment!r}, served {served}, auth refused"),
+    _unproven("checksum", "Mistyped API key", "The API key contains a mistake: its checksum does not fit.",
+              "Copy the key anew; a letter is wrong, missing or one too many.",
+              "Invalid API key format: checksum, auth refused"),
+    _unproven("malformed", "Not an API key", "What was sent does not look like an API key of this service.",
+              "Copy the whole key, exactly as it was given.",
+              "Invalid API key format: {length} characters of another shape, auth refused"),
+    _unproven("in_query", "API key in the address",
+              "The API key stands in the address, where logs and proxies keep it.",
+              "Send it as 'Authorization: Bearer KEY', and replace this key: consider it leaked.",
+              "Invalid API key format: key in the query string, consider {key_id!r} leaked, auth refused"),
+    _forbidden("credential.unknown", "Unknown API key", "The API key is well-formed, but not known here.",
+               "Check that it is the key of this service; it may have been replaced.",
+               "auth: unknown API key {key_id!r}, forbidden"),
+    _forbidden("credential.revoked", "API key revoked", "The API key {key_id} was revoked.",
+               "Use its replacement, or ask the operator for a new one.", "auth: key {key_id} is revoked, forbidden"),
+    _forbidden("credential.expired", "API key expired", "The API key {key_id} expired at {expired_at}.",
+               "Use its replacement, or ask the operator for a new one.",
+               "auth: key {key_id} expired at {expired_at}, forbidden"),
+    _forbidden("credential.disabled", "API key disabled", "The API key {key_id} is disabled.",
+               "Ask the operator to enable it; keys that lie unused for long are disabled.",
+               "auth: key {key_id} is disabled, forbidden"),
+    _forbidden("credential.identity_disabled", "Account disabled", "The account of the API key {key_id} is disabled.",
+               "Ask the operator.", "auth: identity {identity} of key {key_id} is disabled, forbidden"),
+    # --- policy: proven, but not for this -------------------------------------------------------------------
+    _forbidden("policy.scope", "Not within this key's scopes",
+               "The API key {key_id} lacks the scope {scope!r}, which this path needs.",
+               "Use a key with that scope, or ask the operator to add it.",
+               "forbidden: key {key_id} lacks scope {scope!r}"),
+    _forbidden("policy.address", "Key not valid from this address",
+               "The API key {key_id} may not be used from your address {address}.",
+               "Use it from its own network, or have its list of addresses changed.",
+               "forbidden: key {key_id} used from {address}, bound to {bound}"),
+    _forbidden("policy.origin", "Key not valid for this page",
+               "The API key {key_id} may not be used by pages of {origin}.",
+               "Use it from its own origin, or have its list of origins changed.",
+               "forbidden: key {key_id} used by {origin}, bound to {bound}"),
+    _forbidden("policy.model", "Key not valid for this model",
+               "The API key {key_id} may not use the model {model!r}.",
+               "Use one of: {bound}.", "forbidden: key {key_id} asked for model {model!r}, bound to {bound}"),
+    _forbidden("policy.tier_missing", "Tier not configured",
+               "The tier of this account does not exist on this server.",
+               "The operator adds the tier {tier!r} or moves the account to another.",
+               "denied: tier {tier!r} of identity {identity} is not in the configuration", status=503),
+    # --- rate, quota, idempotency ---------------------------------------------------------------------------
+    _limit("rate.exceeded", "Too many requests", "The limit {name!r} of {limit} in {window} is used up.",
+           "Wait for the time in Retry-After; spread requests out.",
+           "rate: {identity} over {name!r} ({limit} in {window}), access denied", "ThrottlingException"),
+    _limit("rate.aborts", "Too many abandoned requests",
+           "Too many requests were abandoned after work on them had begun.",
+           "Wait for the answers (raise the client's timeout), then try again after the time in Retry-After.",
+           "rate: {identity} abandoned too many requests, access denied", "ThrottlingException"),
+    _limit("quota.exceeded", "Quota used up", "The quota {name!r} of {limit} in {window} is used up.",
+           "It begins anew at {resets_at}; ask the operator for a larger one.",
+           "quota: {identity} over {name!r} ({limit} in {window}), access denied", "LimitExceededException"),
+    _limit("quota.bytes", "Transfer quota used up", "The quota {name!r} of {limit} bytes in {window} is used up.",
+           "It begins anew at {resets_at}; send smaller images or ask the operator for a larger one.",
+           "quota: {identity} over {name!r} ({limit} bytes in {window}), access denied", "LimitExceededException"),
+    _limit("quota.credits", "No credits left", "The account has {remaining} credits left; {cost} are needed.",
+           "Have credits added to the account.",
+           "quota: {identity} has {remaining} credits, {cost} needed, access denied", "LimitExceededException"),
+    Reason("idempotency.malformed", 400, "Bad Idempotency-Key",
+           "The Idempotency-Key must be 1 to 255 visible ASCII characters.",
+           "Send a fresh UUID for every image, and the same one when you try again.",
+           "Idempotency-Key of {length} characters", "BadRequestException"),
+    Reason("idempotency.in_progress", 409, "Still working on it",
+           "A request with this Idempotency-Key is being worked on.",
+           "Wait for the time in Retry-After, then send the same request again.",
+           "Idempotency-Key in use by {request_id}", "ConflictException", "", 2),
+    Reason("idempotency.mismatch", 422, "Idempotency-Key used before",
+           "This Idempotency-Key was used with another image or other options.",
+           "Use a fresh key for every image.",
+           "Idempotency-Key of {request_id} came back with another payload", "IdempotencyMismatchException"),
+    Reason("idempotency.exhausted", 409, "Fetched often enough",
+           "The answer under this Idempotency-Key was made again {replays} times already.",
+           "Send the image with a fresh key.",
+           "Idempotency-Key of {request_id} replayed {replays} times", "ConflictException"),
     # --- route ----------------------------------------------------------------------------------------------
     Reason("route.unknown", 404, "No such path", "There is nothing at {path}.",
            "Cut-outs are made by POST /v1/remove-bg; the API reference lists every path.",
@@ -306,6 +495,32 @@ _ENTRIES: Final = (
           "Wait for it to end, or choose another output folder."),
     _file("manifest", 422, "Manifest unreadable", "Line {line} of {path} is not one of a batch's lines: {problem}.",
           "Move the manifest away to start the batch afresh, or choose another output folder."),
+    # --- records and accounts -------------------------------------------------------------------------------
+    Reason("record.not_found", 404, "No such decision", "There is no decision of yours with this id.",
+           "Check the id; records are kept for a limited time.", "no record {request_id}", "ResourceNotFoundException"),
+    _account("not_found", 404, "Not found", "There is no {what} {name!r}.", "List what there is, and check the name."),
+    _account("exists", 409, "Exists already", "There is a {what} {name!r} already.", "Choose another name."),
+    _account("invalid", 422, "Not possible", "{what} cannot be {value!r}: {problem}.", "Correct the value."),
+    _account("wider", 403, "A key only narrows", "The key would get {what} {value!r}, which {owner} does not have.",
+             "Leave it out, or have the account widened by the operator."),
+    Reason("admin.no_admin", 503, "No admin yet", "The admin plane has no admin yet, so nobody can use it.",
+           "On the server: mattegate admins create NAME", "admin plane: access denied, there is no admin",
+           "ServiceUnavailableException"),
+    Reason("admin.unauthorized", 401, "Admin token needed", "The admin plane needs an admin token.",
+           "Send 'Authorization: Bearer TOKEN'; on the server: mattegate admins create NAME",
+           "admin plane: access denied to {address}", "UnauthorizedException"),
+    Reason("admin.host", 403, "Wrong host", "The admin plane does not answer for the host {host!r}.",
+           "Call it as localhost, or add the name to admin.hosts.", "admin plane: Host {host!r} forbidden",
+           "AccessDeniedException"),
+    Reason("admin.conflict", 409, "Another process uses this home", "Another server uses the home {home}.",
+           "Stop it, or give this one a home of its own with --home.", "home {home} is locked by process {pid}",
+           "ConflictException"),
+    # --- dependency: something we rest on is down; never 401, 403 or 429 ------------------------------------
+    _dependency("unavailable", "a dependency is down"),
+    _dependency("control", "the store of keys is down: {problem}"),
+    _dependency("ledger", "the ledger is down: {problem}"),
+    _dependency("limits", "the store of limits is down: {problem}"),
+    _dependency("records", "records cannot be written: {problem}"),
     # --- internal -------------------------------------------------------------------------------------------
     Reason("internal.error", 500, "Internal error", "Something went wrong here; it is our fault, not yours.",
            "Tell the operator the request id.", "{problem}", "InternalFailureException"),

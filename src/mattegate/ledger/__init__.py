@@ -1,0 +1,1 @@
+"""What is remembered: keys, limits, usage, decisions. The only room that knows a database."""

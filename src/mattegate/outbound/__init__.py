@@ -1,0 +1,1 @@
+"""What goes out to other machines: notices by webhook and by mail."""

@@ -1,0 +1,1 @@
+"""Making and checking credentials, pure: keys, digests, checksums. No I/O, no clock."""
