@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
 
-from mattegate.config import settings as settings_module
-from mattegate.config.load import ENVIRONMENT_PREFIX
+from mattegate.config.example import meanings
+from mattegate.config.schema import SETTINGS, TIERS, default_of, literal, variable_of
 from mattegate.config.settings import Settings
+from mattegate.config.tiers import KEYS, words_of
 from mattegate.cutout.models.catalogue import built_in
 from mattegate.vocabulary.reasons import REASONS, Reason
 
@@ -52,49 +48,43 @@ def _reason_section(reason: Reason) -> list[str]:
 
 def settings_page() -> str:
     """Every setting with its default, its environment variable and its meaning."""
+    told = meanings()
     lines = [
         "# Settings",
         "",
-        "Later sources win: defaults, the TOML file given by `--config`, the environment, flags.",
+        "Later sources win: defaults, the TOML or YAML file given by `--config`, the environment, flags. Lists in the",
+        "environment are separated by commas. `mattegate config example` prints a file to start from,",
+        "`mattegate config check` says everything that is wrong with one, and `mattegate config show` tells where each",
+        "value comes from.",
         "",
         "| setting | default | environment | meaning |",
         "|---|---|---|---|",
     ]
-    lines += [_setting_row(*entry) for entry in _settings(Settings, "")]
-    return "\n".join(lines) + "\n"
+    lines += [_setting_row(name, told[name]) for name in SETTINGS if name != TIERS]
+    return "\n".join([*lines, *_tier_lines(told[TIERS])]) + "\n"
 
 
-def _setting_row(name: str, default: object, meaning: str) -> str:
-    shown = "the user's data folder" if name == "home" else _shown(default)
-    return f"| `{name}` | {shown} | `{ENVIRONMENT_PREFIX}{name.replace('.', '_').upper()}` | {meaning} |"
+def _setting_row(name: str, meaning: str) -> str:
+    shown = "the user's data folder" if name == "home" else _shown(default_of(name))
+    return f"| `{name}` | {shown} | `{variable_of(name)}` | {meaning} |"
 
 
 def _shown(default: object) -> str:
+    if default in (None, "", ()):
+        return "(empty)"
     if isinstance(default, tuple):
-        return "`" + ", ".join(map(str, default)) + "`" if default else "(empty)"
-    return f"`{default}`" if default != "" else "(empty)"
+        return "`" + ", ".join(map(str, default)) + "`"
+    return f"`{default}`"
 
 
-def _settings(kind: type[Any], path: str) -> Iterator[tuple[str, object, str]]:
-    hints, meanings = get_type_hints(kind), _field_docstrings(kind)
-    instance = kind()
-    for field in fields(kind):
-        hint = hints[field.name]
-        if is_dataclass(hint) and isinstance(hint, type):
-            yield from _settings(hint, f"{path}{field.name}.")
-        else:
-            yield f"{path}{field.name}", getattr(instance, field.name), meanings.get(field.name, "")
-
-
-def _field_docstrings(kind: type) -> dict[str, str]:
-    tree = ast.parse(inspect.getsource(settings_module))
-    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
-    found = {}
-    for field, following in zip(body, [*body[1:], None], strict=True):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            text = following.value if isinstance(following, ast.Expr) else None
-            found[field.target.id] = " ".join(str(text.value).split()) if isinstance(text, ast.Constant) else ""
-    return found
+def _tier_lines(meaning: str) -> list[str]:
+    lines = ["", "## Tiers", "", meaning, "", "| under `[tiers.NAME]` | meaning |", "|---|---|"]
+    lines += [f"| `{word}` | {told} |" for word, told in KEYS.items()]
+    lines += ["", "Without any, these hold:", "", "```toml"]
+    for tier in Settings().tiers:
+        words = [f"{word} = {literal(value)}" for word, value in words_of(tier).items()]
+        lines += [f"[tiers.{tier.name}]", *words, ""]
+    return [*lines[:-1], "```"]
 
 
 def models_page() -> str:

@@ -7,10 +7,11 @@ import logging
 import resource
 import sys
 
-from mattegate.config.settings import EngineSettings, ServerSettings, Settings, UploadSettings
-from mattegate.serving.app import create_app
+from mattegate.config.settings import EngineSettings, KeySettings, ServerSettings, Settings, UploadSettings
+from mattegate.serving.app import DataPlane
 from mattegate.serving.server import serve
 from tests.serving.engines import EchoEngine
+from tests.serving.gates import memory_gate
 
 
 def main() -> None:
@@ -22,11 +23,20 @@ def main() -> None:
         upload=UploadSettings(**given.get("upload", {})),
         engine=EngineSettings(**given.get("engine", {})),
         server=ServerSettings(**{"port": 0} | given.get("server", {})),
+        keys=KeySettings(unsafe_anonymous="vip"),
     )
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
     engine = EchoEngine(**json.loads(sys.argv[2]))
-    app = create_app(settings, engine, models=lambda: ("u2netp", "isnet-general-use"))
-    serve(app, settings.server, on_bound=lambda url: print(url, flush=True))
+    with memory_gate(settings) as gate:
+        app = DataPlane(
+            settings,
+            engine,
+            gate.gatehouse,
+            records=gate.records,
+            standing=gate.usage.standing,
+            models=lambda: ("u2netp", "isnet-general-use"),
+        )
+        serve(app, settings, on_bound=lambda url: print(url, flush=True))
 
 
 if __name__ == "__main__":

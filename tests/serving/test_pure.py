@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mattegate.config.load import ConfigurationError
-from mattegate.config.settings import ServerSettings, Settings, UploadSettings
+from mattegate.config.settings import Settings, UploadSettings
 from mattegate.serving.access import write_line
 from mattegate.serving.docs import render_docs, render_reasons
 from mattegate.serving.naming import content_disposition
@@ -17,7 +16,6 @@ from mattegate.serving.openapi import build_openapi
 from mattegate.serving.pace import Pace
 from mattegate.serving.reference import OPTIONS
 from mattegate.serving.request_id import format_request_id, new_request_id
-from mattegate.serving.server import bind
 from mattegate.vocabulary.options import PARSERS, CutoutOptions, parse_options
 from mattegate.vocabulary.reasons import REASONS
 
@@ -150,26 +148,6 @@ def test_the_docs_tell_everything_without_a_script() -> None:
     for page in (docs, reasons):
         assert "<script" not in page
         assert "https://" not in page
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.invalid", ""])
-def test_no_address_that_others_can_reach_is_served(host: str) -> None:
-    """Until something checks who is asking, only the loopback interface is listened on."""
-    with pytest.raises(ConfigurationError, match=r"server\.host"):
-        bind(ServerSettings(host=host, port=0))
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_loopback_addresses_are_served(host: str) -> None:
-    """The loopback interface is listened on by address and by name."""
-    with bind(ServerSettings(host=host, port=0)) as listener:
-        assert listener.getsockname()[1] > 0
-
-
-def test_a_taken_port_is_told() -> None:
-    """A port that somebody else has is a configuration fault that names the setting."""
-    with bind(ServerSettings(port=0)) as listener, pytest.raises(ConfigurationError, match=r"server\.port"):
-        bind(ServerSettings(port=listener.getsockname()[1]))
 
 
 def test_no_control_character_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,7 +18,8 @@ from mattegate.config.settings import Settings
 from mattegate.cutout.engine.inline import InlineEngine
 from mattegate.cutout.models.catalogue import built_in
 from mattegate.cutout.pipeline import build_maker
-from mattegate.serving.app import create_app
+from mattegate.serving.app import DataPlane
+from tests.serving.gates import memory_gate
 
 _NOBODY = 65534
 
@@ -36,13 +37,14 @@ def ready() -> None:
 
 
 async def _answers(settings: Settings, engine: InlineEngine) -> dict[str, object]:
-    app = create_app(settings, engine)
-    transport = httpx2.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
-        for _ in range(200):
-            await asyncio.sleep(0.02)
-            answer = await client.get("/ready")
-            if answer.json().get("reason") != "capacity.starting":
-                break
-        health = await client.get("/health")
+    with memory_gate(settings) as gate:
+        app = DataPlane(settings, engine, gate.gatehouse, records=gate.records, standing=gate.usage.standing)
+        await engine.start()
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x") as client:
+            for _ in range(200):
+                await asyncio.sleep(0.02)
+                answer = await client.get("/ready")
+                if answer.json().get("reason") != "capacity.starting":
+                    break
+            health = await client.get("/health")
     return {"status": answer.status_code, "health": health.status_code, "detail": answer.json()["detail"]}

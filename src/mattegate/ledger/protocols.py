@@ -179,6 +179,18 @@ class LimitStore(Protocol):
     def give_back(self, subject: str, limits: Sequence[Limit], costs: Sequence[int], at: float, token: str) -> None:
         """Undo what ``token`` took of quotas in the window it was taken in; rates keep what they have. Only once."""
 
+    def amend(self, subject: str, limits: Sequence[Limit], totals: Sequence[int], at: float, token: str) -> None:
+        """Make what ``token`` holds of each quota ``totals[i]``, in the window it was taken in; never refuses.
+
+        Rates keep what they have, and a token that took nothing here stays without. Giving back is amending to 0.
+        """
+
+    def void(self, subject: str, limits: Sequence[Limit], at: float, token: str) -> None:
+        """Undo a take wholly, rates too, because nothing came of it; ``token`` takes nothing from now on.
+
+        Also for a take whose answer was lost: it may still arrive afterwards, and then takes nothing.
+        """
+
     def glance(self, subject: str, limits: Sequence[Limit], at: float) -> ClaimFact:
         """Where the limits stand; takes nothing."""
 
@@ -251,6 +263,12 @@ class RecordBook(Protocol):
 
     def rulebook(self, revision: str) -> Rulebook | None:
         """The rulebook of a revision."""
+
+    def prune(self, before: float) -> int:
+        """Delete records of an earlier time, make room for new ones of unproven callers, drop rulebooks nothing names.
+
+        Returns how many records went. Raises :class:`Unavailable`.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Answer:
     filename: str | None
     stages: tuple[Stage, ...]
     request_id: str
+    replayed: bool = False
+    """Whether it was made again under an idempotency key, without a charge."""
 
 
 async def send_answer(send: Send, answer: Answer) -> None:
@@ -95,6 +97,8 @@ async def _start(send: Send, answer: Answer, headers: RawHeaders) -> None:
         (b"x-width", b"%d" % report.width),
         (b"x-height", b"%d" % report.height),
     ]
+    if answer.replayed:
+        headers.append((b"idempotency-replayed", b"true"))
     if report.notes:
         headers.append((b"x-mattegate-notes", _header_text("; ".join(report.notes))))
     await send({"type": "http.response.start", "status": 200, "headers": headers})

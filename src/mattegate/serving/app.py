@@ -1,96 +1,112 @@
-"""The application: which path is answered by what. Composition only; each endpoint lives in its own file."""
+"""The data plane: which route is answered by what. Composition only; each endpoint lives in its own file."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.requests import Request
 
-from mattegate import __version__
+from mattegate.serving import routes
+from mattegate.serving.account import Account
 from mattegate.serving.drain import Drain
 from mattegate.serving.envelope import Envelope
+from mattegate.serving.exchange import Exchange
 from mattegate.serving.health import Health
-from mattegate.serving.plane import RemoveBackground
-from mattegate.serving.routes import CUTOUT_PATHS, REASONS_PATH
+from mattegate.serving.plane import RemoveBackground, head_reader
 from mattegate.serving.site import Site
-from mattegate.vocabulary.refusal import Refusal
+from mattegate.serving.threshold import VALUES, Threshold
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-
-    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from mattegate.config.settings import Settings
     from mattegate.cutout.engine.protocol import Engine
+    from mattegate.ledger.protocols import RecordBook
+    from mattegate.serving.gatehouse import Gatehouse
+    from mattegate.serving.standing import Standing
+
+Answering = Callable[[Request], Awaitable["Response"]]
 
 _NO_MODELS: Final[tuple[str, ...]] = ()
 
 
-def create_app(
-    settings: Settings, engine: Engine, *, models: Callable[[], Sequence[str]] = lambda: _NO_MODELS
-) -> FastAPI:
+class DataPlane:
     """The data plane as an ASGI application; its lifespan starts and drains the engine.
 
-    ``models`` gives the names a request may use, for the pages and the OpenAPI document.
-    ``app.state.drain`` is the :class:`~mattegate.serving.drain.Drain` that a server tells of its end.
+    ``models`` gives the names a request may use, for the pages and the OpenAPI document. ``drain`` is what a server
+    tells of its end.
     """
-    drain = Drain(engine, patience_s=settings.engine.drain_s)
-    prefix = settings.server.prefix
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await engine.start()
-        yield
-        await drain.finish()
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        gatehouse: Gatehouse,
+        *,
+        records: RecordBook,
+        standing: Standing,
+        extra: Mapping[str, Answering] | None = None,
+        models: Callable[[], Sequence[str]] = lambda: _NO_MODELS,
+    ) -> None:
+        self.drain = Drain(engine, patience_s=settings.engine.drain_s)
+        self._engine = engine
+        server = settings.server
+        table = routes.data_plane(server.prefix, docs=server.docs, page=server.page)
+        cutout = RemoveBackground(settings, engine, self.drain, gatehouse)
+        account = Account(gatehouse, records, standing)
+        self._endpoints = _endpoints(cutout, account, Health(engine, self.drain), Site(settings, models))
+        self._endpoints |= {name: answered(call) for name, call in (extra or {}).items()}
+        self._http = Envelope(
+            Threshold(self._dispatch, gatehouse=gatehouse, table=table, read_head=head_reader(settings.upload)),
+            gatehouse=gatehouse,
+            docs=server.prefix + routes.REASONS_PATH,
+            legacy_rate_headers=settings.limits.legacy_headers,
+        )
 
-    app = FastAPI(
-        title="mattegate",
-        version=__version__,
-        openapi_url=None,  # ours is made from the vocabulary
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        telemetry={"tracing": False},
-        lifespan=lifespan,
-        middleware=[Middleware(Envelope, docs=prefix + REASONS_PATH)],
-        exception_handlers={HTTPException: _refuse_route},
-        routes=_routes(settings, engine, drain, Site(settings, models)),
-    )
-    app.state.drain = drain
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live through the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        walk = Exchange.of(scope).walk
+        assert walk is not None
+        await self._endpoints[walk.attempt.route.name](scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._engine.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.drain.finish()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def answered(endpoint: Answering) -> ASGIApp:
+    """A function from request to response as an ASGI application."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["path_params"] = dict(scope[VALUES])
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
     return app
 
 
-def _routes(settings: Settings, engine: Engine, drain: Drain, site: Site) -> list[BaseRoute]:
-    prefix = settings.server.prefix
-    health = Health(engine, drain)
-    cutout = RemoveBackground(settings, engine, drain)
-    routes: list[BaseRoute] = [Route(prefix + path, cutout, methods=["POST"]) for path in CUTOUT_PATHS]
-    for root in dict.fromkeys((prefix, "")):  # supervisors ask the process itself, whatever the prefix
-        routes += [Route(f"{root}/health", health.alive), Route(f"{root}/ready", health.ready)]
-    routes += [Route(f"{prefix}/", site.page), Route(f"{prefix}/assets/{{name}}", site.asset)]
-    if settings.server.docs:
-        routes += [
-            Route(f"{prefix}/openapi.json", site.openapi),
-            Route(f"{prefix}/docs", site.docs),
-            Route(prefix + REASONS_PATH, site.reasons),
-        ]
-    return routes
-
-
-async def _refuse_route(request: Request, error: Exception) -> Response:
-    """The framework's own exceptions as refusals of the catalogue; OPTIONS is answered with what is allowed."""
-    assert isinstance(error, HTTPException)
-    path, method = request.url.path[:256], request.method[:32]
-    if error.status_code == 404:
-        raise Refusal("route.unknown", path=path, method=method)
-    if error.status_code == 405:
-        allowed = ", ".join(sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"}))
-        if method == "OPTIONS":
-            return Response(status_code=204, headers={"Allow": allowed})
-        raise Refusal("route.method", path=path, method=method, allowed=allowed)
-    raise error
+def _endpoints(cutout: RemoveBackground, account: Account, health: Health, site: Site) -> dict[str, ASGIApp]:
+    return {
+        routes.CUTOUT.name: cutout,
+        routes.HEALTH.name: answered(health.alive),
+        routes.READY.name: answered(health.ready),
+        routes.PAGE.name: answered(site.page),
+        routes.ASSET.name: answered(site.asset),
+        routes.OPENAPI.name: answered(site.openapi),
+        routes.DOCS.name: answered(site.docs),
+        routes.REASONS.name: answered(site.reasons),
+        routes.WHOAMI.name: answered(account.whoami),
+        routes.DECISION.name: answered(account.decision),
+    }

@@ -12,28 +12,39 @@ import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-from starlette.datastructures import MutableHeaders
-
+from mattegate.gate.cors import cors_headers, preflight_headers
+from mattegate.gate.limits import rate_headers
 from mattegate.serving.access import log_access
 from mattegate.serving.exchange import Exchange
+from mattegate.serving.payload import plain
 from mattegate.serving.problem import Problem, encode_json
+from mattegate.vocabulary.facts import Outcome
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from mattegate.serving.gatehouse import Gatehouse
+    from mattegate.serving.problem import RawHeaders
 
 _LOG: Final = logging.getLogger("mattegate.serving")
 
 DRAIN_BYTES: Final = 1 << 20
 DRAIN_S: Final = 2.0
 
+_OURS: Final = frozenset({b"x-request-id", b"x-content-type-options", b"access-control-allow-origin"})
+
 
 class Envelope:
-    """ASGI middleware around the whole application; ``docs`` is the path of the page that lists the reasons."""
+    """ASGI around everything; ``docs`` is the path of the page that lists the reasons."""
 
-    def __init__(self, app: ASGIApp, *, docs: str) -> None:
+    def __init__(self, app: ASGIApp, *, gatehouse: Gatehouse, docs: str, legacy_rate_headers: bool = False) -> None:
         self._app = app
+        self._gatehouse = gatehouse
         self._docs = docs
+        self._legacy = legacy_rate_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything that is not HTTP passes through untouched."""
@@ -43,7 +54,7 @@ class Envelope:
         exchange = Exchange(started=perf_counter(), body_expected=_body_expected(scope))
         exchange.attach(scope)
         try:
-            await self._answer(scope, _counted(receive, exchange), _labelled(send, exchange), exchange)
+            await self._answer(scope, _counted(receive, exchange), self._labelled(send, exchange), exchange)
         finally:
             log_access(scope, exchange, now=perf_counter())
 
@@ -60,9 +71,10 @@ class Envelope:
             await self._refuse(Refusal("internal.error", problem=problem), scope, receive, send, exchange)
 
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
-        exchange.reason, exchange.problem = refusal.reason.code, refusal.operator_detail
         if exchange.answering:
             raise refusal
+        refusal = await self._concluded(refusal, exchange)
+        exchange.reason, exchange.problem = refusal.reason.code, refusal.operator_detail
         if refusal.reason.code == "request.client_gone":
             exchange.status = refusal.reason.status  # nobody is there to read an answer
             return
@@ -72,12 +84,54 @@ class Envelope:
         headers = problem.headers(body)
         if exchange.body_left:
             headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": problem.shown.status, "headers": headers})
+        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
         if exchange.body_left:
             await send({"type": "http.response.body", "body": body, "more_body": True})
             await _drain(receive, exchange)
             body = b""
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _concluded(self, refusal: Refusal, exchange: Exchange) -> Refusal:
+        """The refusal to answer with: this one, unless it cannot be put on record."""
+        if exchange.concluded:
+            return refusal
+        status = Problem.of(refusal).status
+        try:
+            await self._gatehouse.conclude(exchange, Outcome(refusal.reason.code, plain(refusal.facts), status))
+        except Refusal as unrecorded:
+            _LOG.error("%s: %s", exchange.request_id, unrecorded.operator_detail)
+            return unrecorded
+        return refusal
+
+    def _labelled(self, send: Send, exchange: Exchange) -> Send:
+        async def labelled(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if not exchange.concluded:
+                    await self._gatehouse.conclude(exchange, Outcome(status=message["status"]))
+                exchange.status = message["status"]
+                message = {**message, "headers": self._labels(exchange, message.get("headers", ()))}
+            else:
+                exchange.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        return labelled
+
+    def _labels(self, exchange: Exchange, given: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+        """The answer's headers: those given, and what every answer carries in place of any that say the same."""
+        ours: RawHeaders = [
+            (b"x-request-id", exchange.request_id.encode()),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        replaced = _OURS
+        if walk := exchange.walk:
+            if walk.attempt.preflight is not None:
+                ours += preflight_headers(walk.attempt, walk.rules, walk.decision, docs=self._docs)
+                replaced = frozenset(name for name, _ in ours)
+            else:
+                ours += cors_headers(walk.attempt, walk.rules)
+            if walk.facts.claim is not None:
+                ours += rate_headers(walk.facts.claim, legacy=self._legacy, at=walk.attempt.at)
+        return [pair for pair in given if pair[0].lower() not in replaced] + ours
 
 
 async def _drain(receive: Receive, exchange: Exchange) -> None:
@@ -101,20 +155,6 @@ def _counted(receive: Receive, exchange: Exchange) -> Receive:
         return message
 
     return counted
-
-
-def _labelled(send: Send, exchange: Exchange) -> Send:
-    async def labelled(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            exchange.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = exchange.request_id
-            headers["X-Content-Type-Options"] = "nosniff"
-        else:
-            exchange.bytes_out += len(message.get("body", b""))
-        await send(message)
-
-    return labelled
 
 
 def _body_expected(scope: Scope) -> bool:

@@ -10,14 +10,17 @@ from mattegate.serving.request_id import new_request_id
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+    from mattegate.serving.walk import Walk
+
 _KEY: Final = "mattegate.exchange"
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer, as far as they got; ``started`` by ``time.perf_counter``."""
+    """One request and its answer, as far as they got; ``started`` by ``time.perf_counter``, ``at`` in Unix seconds."""
 
     started: float
+    at: float = 0.0
     request_id: str = field(default_factory=new_request_id)
     body_expected: bool = False
     body_complete: bool = False
@@ -27,6 +30,10 @@ class Exchange:
     reason: str = ""
     problem: str = ""
     """The operator's sentence of a refusal."""
+    walk: Walk | None = None
+    """The decision on this request, once the gate has begun it."""
+    concluded: bool = False
+    """Whether the decision is recorded, which happens just before the answer's head goes out."""
 
     @property
     def body_left(self) -> bool:
@@ -38,6 +45,21 @@ class Exchange:
         """Whether the head of an answer went out already."""
         return self.status != 0
 
+    @property
+    def key_id(self) -> str:
+        """The id of the proven key; empty where none was."""
+        return self.walk.key_id if self.walk else ""
+
+    @property
+    def identity(self) -> str:
+        """The name of whoever pays; empty where nobody is known."""
+        return self.walk.identity if self.walk else ""
+
+    @property
+    def address(self) -> str:
+        """The client's address as the gate made it out; empty before it did."""
+        return self.walk.address if self.walk else ""
+
     def attach(self, scope: Scope) -> None:
         """Put this exchange where :meth:`of` finds it."""
         scope[_KEY] = self
@@ -48,3 +70,8 @@ class Exchange:
         exchange = scope[_KEY]
         assert isinstance(exchange, Exchange)
         return exchange
+
+    @staticmethod
+    def within(scope: Scope) -> bool:
+        """Whether an envelope is around this request."""
+        return _KEY in scope

@@ -3,18 +3,22 @@
 The walk, in order; each step may refuse, and a later one costs more than an earlier one:
 
 1. the head, without the body   2. room in the queue and in memory   3. the body, under limits
-4. the options, and the header of each image   5. a permit, the engine   6. the answer
+4. the options, the header of each image, what these change about the claim   5. a permit, the engine
+6. the charge, then the answer
+
+Whatever it refuses gives back what the claim reserved: that is the envelope's, when it concludes.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mattegate.cutout.engine.protocol import Job, Priority
-from mattegate.cutout.probe import check_upload
-from mattegate.serving.access import client_address
+from mattegate.cutout.probe import check_upload, probe
+from mattegate.ledger.protocols import Usage
 from mattegate.serving.answer import Answer, send_answer
 from mattegate.serving.body import BodyLimits, pour
 from mattegate.serving.budget import Budget
@@ -23,9 +27,11 @@ from mattegate.serving.form_body import FormReader
 from mattegate.serving.head import BodyKind, Head, parse_head
 from mattegate.serving.intake import Intake, Submission, Upload
 from mattegate.serving.json_body import JsonReader
+from mattegate.serving.payload import check_model, fingerprint, plain
 from mattegate.serving.raw_body import RawReader
 from mattegate.serving.texts import add_text, option_refusal
 from mattegate.serving.watch import until_gone
+from mattegate.vocabulary.attempt import Flawed
 from mattegate.vocabulary.options import BackgroundImage, CutoutOptions, parse_options
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.report import Stage
@@ -35,9 +41,12 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from mattegate.config.settings import Settings
-    from mattegate.cutout.engine.protocol import Cutout, Engine
+    from mattegate.config.settings import Settings, UploadSettings
+    from mattegate.cutout.engine.protocol import Cutout, Engine, Payload
     from mattegate.serving.drain import Drain
+    from mattegate.serving.gatehouse import Gatehouse
+    from mattegate.serving.routes import Match
+    from mattegate.serving.walk import Walk
 
 _READERS: Final[Mapping[BodyKind, Callable[[Head, Intake], BodyReader]]] = {
     BodyKind.RAW: RawReader,
@@ -65,8 +74,9 @@ class BodyReader(Protocol):
 class RemoveBackground:
     """The ASGI endpoint of ``POST /v1/remove-bg`` and its aliases."""
 
-    def __init__(self, settings: Settings, engine: Engine, drain: Drain) -> None:
+    def __init__(self, settings: Settings, engine: Engine, drain: Drain, gatehouse: Gatehouse) -> None:
         self._settings = settings
+        self._gatehouse = gatehouse
         self._engine = engine
         self._drain = drain
         self._budget = Budget(settings.upload.budget_bytes)
@@ -74,23 +84,37 @@ class RemoveBackground:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises :class:`Refusal`; the envelope explains it."""
         exchange = Exchange.of(scope)
+        walk = exchange.walk
+        assert walk is not None
         head = parse_head(scope, self._settings.upload)  # 1
         self._refuse_when_full()  # 2
         with self._drain.work(), self._budget.lease() as take, self._intake(head) as intake:
             submission = await self._receive(receive, head, intake, take)  # 3
             options = self._options(head, submission)  # 4
             image = _present(submission.image, head)
-            job = self._job(image, submission.background, options)
+            job = await self._admitted(walk, self._job(image, submission.background, options))
             received = perf_counter()
-            work = self._work(job, owner=client_address(scope))
-            cutout, queued_s = await until_gone(receive, work)  # 5
+            cutout, queued_s = await until_gone(receive, self._work(job, walk))  # 5
         stages = (
             Stage("receive", (received - exchange.started) * 1000),
             Stage("queue", queued_s * 1000),
             *cutout.report.stages,
             Stage("total", (perf_counter() - exchange.started) * 1000),
         )
-        await send_answer(send, Answer(cutout, options, image.filename, stages, exchange.request_id))  # 6
+        await self._gatehouse.settle(walk, _usage(cutout, exchange))  # 6
+        replayed = walk.facts.claim is not None and walk.facts.claim.replay > 0
+        await send_answer(send, Answer(cutout, options, image.filename, stages, exchange.request_id, replayed))
+
+    async def _admitted(self, walk: Walk, job: Job) -> Job:
+        """What the body adds to the decision: the model, the megapixels, the payload of an idempotency key."""
+        model = job.options.model or self._settings.models.default
+        check_model(walk, model)
+        await self._gatehouse.top_up(walk, _megapixels(job.image))
+        if walk.attempt.idempotency_key:
+            digest = await asyncio.to_thread(fingerprint, job)
+            model = await self._gatehouse.bind(walk, digest, model)
+            return replace(job, options=replace(job.options, model=model))
+        return job
 
     def _refuse_when_full(self) -> None:
         waiting = self._engine.status().waiting
@@ -129,18 +153,51 @@ class RemoveBackground:
         check_upload(view, filename=upload.filename, limits=self._settings.upload)
         return view
 
-    async def _work(self, job: Job, *, owner: str) -> tuple[Cutout, float]:
+    async def _work(self, job: Job, walk: Walk) -> tuple[Cutout, float]:
         asked = perf_counter()
-        deadline_s = self._settings.engine.deadline_s
         permit = await self._engine.admit(
-            priority=Priority.STANDARD, owner=owner, deadline_s=deadline_s, model=job.options.model
+            priority=Priority[walk.tier.priority.upper()] if walk.tier else Priority.STANDARD,
+            owner=walk.caller.identity.id if walk.caller else walk.address,
+            deadline_s=self._settings.engine.deadline_s,
+            model=job.options.model,
         )
         async with permit:
             queued_s = perf_counter() - asked
             return await permit.run(job), queued_s
 
 
+def head_reader(limits: UploadSettings) -> Callable[[Scope, Match], tuple[Flawed | None, str]]:
+    """What the head of a cut-out request has against it, and the model it names; nothing is read for nobody."""
+
+    def read(scope: Scope, _: Match) -> tuple[Flawed | None, str]:
+        try:
+            head = parse_head(scope, limits)
+        except Refusal as refusal:
+            return Flawed(refusal.reason.code, plain(refusal.facts)), ""
+        return None, head.texts.get("model", "")
+
+    return read
+
+
 def _present(image: Upload | None, head: Head) -> Upload:
     if image is None:
         raise Refusal("request.no_image", problem=_HOW_TO_SEND[head.kind])
     return image
+
+
+def _megapixels(image: Payload) -> int:
+    """Megapixels of a checked image, rounded up."""
+    found = probe(image)
+    return -(-found.width * found.height // 1_000_000)
+
+
+def _usage(cutout: Cutout, exchange: Exchange) -> Usage:
+    report = cutout.report
+    return Usage(
+        images=1,
+        pixels=report.width * report.height,
+        bytes_in=exchange.bytes_in,
+        bytes_out=len(cutout.data),
+        model=report.model,
+        ms=round((perf_counter() - exchange.started) * 1000, 1),
+    )

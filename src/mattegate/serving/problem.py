@@ -26,6 +26,9 @@ class Problem:
     shown: Reason
     detail: str
     remedy: str
+    status: int
+    """The reason's, unless a setting has it otherwise."""
+    retry_after_s: int | None
     allowed: str
     """The methods of ``Allow`` where the method was refused; otherwise empty."""
 
@@ -37,6 +40,8 @@ class Problem:
             shown=shown,
             detail=shown.sentence.format(**refusal.facts),
             remedy=shown.remedy.format(**refusal.facts),
+            status=refusal.status,
+            retry_after_s=refusal.retry_after_s,
             allowed=str(refusal.facts.get("allowed", "")) if shown.code == "route.method" else "",
         )
 
@@ -45,7 +50,7 @@ class Problem:
         return {
             "type": f"{docs}#{self.shown.anchor}",
             "title": self.shown.title,
-            "status": self.shown.status,
+            "status": self.status,
             "detail": self.detail,
             "instance": instance,
             "reason": self.shown.code,
@@ -61,12 +66,22 @@ class Problem:
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
             (b"x-mattegate-error-type", self.shown.error_type.encode()),
+            (b"x-mattegate-reason", self.shown.code.encode()),
         ]
-        if self.shown.retry_after_s is not None:
-            headers.append((b"retry-after", b"%d" % self.shown.retry_after_s))
+        if self.status == 401:
+            headers.append((b"www-authenticate", self._challenge()))
+        if self.retry_after_s is not None:
+            headers.append((b"retry-after", b"%d" % self.retry_after_s))
         if self.allowed:
             headers.append((b"allow", self.allowed.encode()))
         return headers
+
+    def _challenge(self) -> bytes:
+        """What a 401 must carry (RFC 9110, section 11.6.1); no error code where nothing was shown (RFC 6750, 3.1)."""
+        challenge = 'Bearer realm="mattegate"'
+        if self.shown.code != "credential.missing":
+            challenge += f', error="invalid_token", error_description="{self.shown.title}"'
+        return challenge.encode()
 
 
 def encode_json(document: Mapping[str, object]) -> bytes:

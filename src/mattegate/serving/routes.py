@@ -1,11 +1,117 @@
-"""The paths of the data plane, each under the prefix of the settings."""
+"""The paths of the data plane, each under the prefix of the settings, and what a caller needs for each."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
+
+from mattegate.vocabulary.attempt import UNKNOWN_ROUTE, RouteView
 
 CUTOUT_PATHS: Final = ("/v1/remove-bg", "/remove-bg", "/remove", "/remove-background")
 """The path that makes cut-outs, and its aliases."""
 
 REASONS_PATH: Final = "/docs/reasons"
 """The page that every problem's ``type`` points into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A path, with ``{name}`` for one segment, and the route it leads to."""
+
+    path: str
+    route: RouteView
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a path leads; ``values`` are the segments that stood for names."""
+
+    route: RouteView
+    values: Mapping[str, str]
+
+
+_NOWHERE: Final = Match(UNKNOWN_ROUTE, {})
+
+
+class RouteTable:
+    """Finds the route of a path: one look-up for a fixed path, a short list of patterns for the others."""
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        listed = tuple(patterns)
+        self._fixed = {pattern.path: Match(pattern.route, {}) for pattern in listed if "{" not in pattern.path}
+        self._open = [(_compiled(pattern.path), pattern.route) for pattern in listed if "{" in pattern.path]
+
+    def match(self, path: str) -> Match:
+        """The route of ``path``; the unknown one where there is none."""
+        if fixed := self._fixed.get(path):
+            return fixed
+        for pattern, route in self._open:
+            if found := pattern.fullmatch(path):
+                return Match(route, found.groupdict())
+        return _NOWHERE
+
+
+def _compiled(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", path)
+    texts = (f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    return re.compile("".join(texts))
+
+
+CUTOUT: Final = RouteView("cutout", ("OPTIONS", "POST"), scope="cutout", metered=True, staged=True)
+HEALTH: Final = RouteView("health", ("GET", "HEAD", "OPTIONS"), public=True)
+READY: Final = RouteView("ready", ("GET", "HEAD", "OPTIONS"), public=True)
+PAGE: Final = RouteView("page", ("GET", "HEAD", "OPTIONS"), public=True)
+ASSET: Final = RouteView("asset", ("GET", "HEAD", "OPTIONS"), public=True)
+OPENAPI: Final = RouteView("openapi", ("GET", "HEAD", "OPTIONS"), public=True)
+DOCS: Final = RouteView("docs", ("GET", "HEAD", "OPTIONS"), public=True)
+REASONS: Final = RouteView("reasons", ("GET", "HEAD", "OPTIONS"), public=True)
+WHOAMI: Final = RouteView("whoami", ("GET", "HEAD", "OPTIONS"), scope="self")
+DECISION: Final = RouteView("decision", ("GET", "HEAD", "OPTIONS"), scope="self")
+USAGE: Final = RouteView("usage", ("GET", "HEAD", "OPTIONS"), scope="usage")
+KEYS: Final = RouteView("keys", ("GET", "HEAD", "OPTIONS", "POST"), scope="keys")
+KEY: Final = RouteView("key", ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH"), scope="keys")
+KEY_ROTATE: Final = RouteView("key_rotate", ("OPTIONS", "POST"), scope="keys")
+
+
+def data_plane(prefix: str, *, docs: bool, page: bool) -> RouteTable:
+    """Every path of the data plane. The pages and the reasons stand there only where they are wanted."""
+    patterns = [Pattern(prefix + path, CUTOUT) for path in CUTOUT_PATHS]
+    patterns += [
+        Pattern(f"{prefix}/v1/whoami", WHOAMI),
+        Pattern(f"{prefix}/v1/decisions/{{request_id}}", DECISION),
+        Pattern(f"{prefix}/v1/usage", USAGE),
+        Pattern(f"{prefix}/v1/keys", KEYS),
+        Pattern(f"{prefix}/v1/keys/{{key_id}}", KEY),
+        Pattern(f"{prefix}/v1/keys/{{key_id}}/rotate", KEY_ROTATE),
+    ]
+    for root in dict.fromkeys((prefix, "")):  # supervisors ask the process itself, whatever the prefix
+        patterns += [Pattern(f"{root}/health", HEALTH), Pattern(f"{root}/ready", READY)]
+    if page or docs:
+        patterns.append(Pattern(f"{prefix}/assets/{{name}}", ASSET))
+    if page:
+        patterns.append(Pattern(f"{prefix}/", PAGE))
+    if docs:
+        patterns += [Pattern(f"{prefix}/openapi.json", OPENAPI), Pattern(f"{prefix}/docs", DOCS)]
+        patterns.append(Pattern(prefix + REASONS_PATH, REASONS))
+    return RouteTable(patterns)
+
+
+def every_path(*, scope: str, metered: bool, public: Iterable[str] = ()) -> AnyPath:
+    """The table of an application that the gate stands in front of without knowing its paths."""
+    return AnyPath(RouteView("app", scope=scope, metered=metered), frozenset(public))
+
+
+@dataclass(frozen=True, slots=True)
+class AnyPath:
+    """Takes every path for one route, except the public ones."""
+
+    route: RouteView
+    public: frozenset[str]
+
+    def match(self, path: str) -> Match:
+        """The route of ``path``."""
+        if path in self.public:
+            return Match(replace(self.route, name="public", public=True, metered=False), {})
+        return Match(self.route, {})

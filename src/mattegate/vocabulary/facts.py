@@ -143,7 +143,11 @@ class ClaimFact:
     replay: int = 0
     """How many times the answer under this idempotency key was recomputed before, plus one; 0 for a first request."""
     conflict: str = ""
-    """``idempotency.*`` reason, where the key is in use or used up."""
+    """``idempotency.*`` reason, where the key is in use or used up; ``rate.aborts`` after too many abandoned requests."""
+    holder: str = ""
+    """The request id that the idempotency key belongs to, for a conflict or a replay."""
+    retry_after_s: float = 0.0
+    """Seconds until a conflict passes by itself; 0 where the catalogue says how long to wait."""
 
 
 @dataclass(frozen=True, slots=True)

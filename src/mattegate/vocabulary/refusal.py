@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mattegate.vocabulary.reasons import REASONS, Reason
 
 
@@ -33,6 +35,19 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an outcome that callers a
     def operator_detail(self) -> str:
         """The operator's sentence with this case's facts."""
         return self.reason.operator.format(**self.facts)
+
+    @property
+    def status(self) -> int:
+        """The status to answer with: the reason's, unless the case has one of its own (a setting may change it)."""
+        status = self.facts.get("status", self.reason.status)
+        assert isinstance(status, int)
+        return status
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """Whole seconds to wait: the case's own, rounded up, or the reason's."""
+        case = self.facts.get("retry_after_s")
+        return max(1, math.ceil(case)) if isinstance(case, int | float) and case > 0 else self.reason.retry_after_s
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (self.reason.code, self.facts)

@@ -55,7 +55,7 @@ class NetworkRules:
     trusted_proxies: tuple[str, ...] = ()
     """Networks whose forwarded headers are believed, counted from the right."""
     rules: tuple[NetworkRule, ...] = ()
-    """The first that matches decides; where any allows and none matches, the address is refused."""
+    """The first denial that matches decides; where any rule allows and none matches, the address is refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,128 @@
+"""From settings to the rulebook that decisions go by; pure, and the same settings give the same revision everywhere.
+
+A rulebook is stored with records and shown to operators, so nothing of a key may get into it but a brand that many
+keys share: :func:`foreign_prefix` would rather know none than give away a part of a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from mattegate.config.networks import read_network, shown_network
+from mattegate.config.origins import normal_origin
+from mattegate.config.settings import CorsSettings, HostSettings, NetworkSettings, Settings
+from mattegate.vocabulary.rulebook import (
+    CorsRules,
+    CredentialRules,
+    FloodRules,
+    HostRules,
+    NetworkRule,
+    NetworkRules,
+    Rulebook,
+    TransportRules,
+)
+
+_BRANDED: Final = re.compile(r"(?P<brand>(?:[A-Za-z]{2,8}[-_]){1,2})(?P<rest>[A-Za-z0-9]{8,})")
+
+
+def build_rulebook(
+    settings: Settings, *, foreign_keys: bool = False, foreign_prefixes: Collection[str] = ()
+) -> Rulebook:
+    """The rulebook of these settings.
+
+    ``foreign_keys`` says whether the ledger holds keys that were brought from elsewhere, ``foreign_prefixes`` how
+    those begin; the keys listed in the configuration join them.
+    """
+    return Rulebook(
+        transport=TransportRules(settings.server.require_tls),
+        host=_host(settings.hosts),
+        network=_network(settings.network),
+        flood=FloodRules(
+            enabled=settings.flood.enabled,
+            ipv4_prefix=settings.flood.ipv4_prefix,
+            ipv6_prefix=settings.flood.ipv6_prefix,
+            unproven_per_minute=settings.flood.unproven_per_minute,
+            failures_per_minute=settings.flood.failures_per_minute,
+            verifications_per_minute=settings.flood.verifications_per_minute,
+        ),
+        cors=_cors(settings.cors),
+        credential=_credential(settings, foreign_keys, foreign_prefixes),
+        tiers=settings.tiers,
+    )
+
+
+def foreign_prefix(key: str) -> str:
+    """How a key from elsewhere begins, as far as that is a brand and no secret; empty where it cannot be told.
+
+    ``RMBG-PROD-abc123XYZ`` begins with ``RMBG-PROD-``. At most two words of letters are a brand, and only in front
+    of one unbroken run that looks random; passphrases and UUIDs have none.
+    """
+    found = _BRANDED.fullmatch(key)
+    if found is None or not _looks_random(found["rest"]):
+        return ""
+    return found["brand"]
+
+
+def _looks_random(text: str) -> bool:
+    return any(char.isdigit() for char in text) and any(char.isalpha() for char in text)
+
+
+def _host(hosts: HostSettings) -> HostRules:
+    return HostRules(
+        names=_once(map(_host_name, hosts.names)),
+        default_endpoint=hosts.default_endpoint,
+        private_names=_once(map(_host_name, hosts.private_names)),
+        private_networks=_networks(hosts.private_networks),
+    )
+
+
+def _host_name(name: str) -> str:
+    return name.lower().removesuffix(".")
+
+
+def _network(network: NetworkSettings) -> NetworkRules:
+    """Denials before allowances, what is enforced before what is on trial."""
+    ordered = (
+        (network.deny, False, False),
+        (network.allow, True, False),
+        (network.shadow_deny, False, True),
+        (network.shadow_allow, True, True),
+    )
+    rules = [NetworkRule(text, allow, shadow) for texts, allow, shadow in ordered for text in _networks(texts)]
+    return NetworkRules(trusted_proxies=_networks(network.trusted_proxies), rules=tuple(rules))
+
+
+def _cors(cors: CorsSettings) -> CorsRules:
+    return CorsRules(
+        origins=_once(map(normal_origin, cors.allowed_origins)),
+        headers=_once(header.lower() for header in cors.allowed_headers),
+        credentials=cors.credentials,
+        max_age_s=cors.max_age_s,
+        explain=cors.explain,
+        public_urls=_once(normal_origin(url, patterns=False) for url in cors.public_urls),
+        shadow=cors.shadow,
+    )
+
+
+def _credential(settings: Settings, foreign_keys: bool, foreign_prefixes: Collection[str]) -> CredentialRules:
+    keys = settings.keys
+    prefixes = ((keys.prefix_prod, "prod"), (keys.prefix_test, "test"))
+    foreign = {*foreign_prefixes, *map(foreign_prefix, settings.api_keys)} - {"", *dict(prefixes)}
+    return CredentialRules(
+        prefixes=prefixes,
+        foreign_prefixes=tuple(sorted(foreign)),
+        foreign_keys=foreign_keys or bool(settings.api_keys),
+        environments=tuple(sorted(set(keys.environments))),
+        unknown_status=keys.unknown_status,
+        anonymous_tier=keys.unsafe_anonymous,
+    )
+
+
+def _networks(texts: Iterable[str]) -> tuple[str, ...]:
+    return _once(shown_network(read_network(text)) for text in texts)
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))

@@ -1,0 +1,63 @@
+"""The decision: layers in their order, until one refuses or every one was asked.
+
+1. A layer that lacks a fact ends the call with ``Needs``; with the fact, the walk goes on where it stopped.
+2. A fact that could not be had refuses with ``dependency.*``; a layer that fails refuses with ``internal.error``.
+   Nothing that goes wrong here lets anything through.
+3. A layer in shadow never refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mattegate.gate.case import Case
+from mattegate.gate.order import ORDER, PREFLIGHT_END, TAILS
+from mattegate.gate.rules import Rules
+from mattegate.vocabulary.attempt import Attempt
+from mattegate.vocabulary.decision import Allowed, Effect, Finding, Needs, Refused
+from mattegate.vocabulary.facts import FactName, Facts, Failure, Plain
+from mattegate.vocabulary.reasons import REASONS
+
+_PASSING: Final = (Effect.ALLOW, Effect.NO_IMPACT)
+
+_LONGEST: Final = 200
+"""Characters of an exception's text that a finding keeps."""
+
+
+def decide(attempt: Attempt, facts: Facts, rules: Rules, so_far: Sequence[Finding] = ()) -> Allowed | Refused | Needs:
+    """Walk the layers, from behind the findings ``so_far``. Pure; never raises for any attempt or facts."""
+    case = Case(attempt, facts, rules)
+    findings = list(so_far)
+    end = len(ORDER) if attempt.preflight is None else PREFLIGHT_END
+    for index in range(len(findings), end):
+        finding = _ask(index, case)
+        if not isinstance(finding, Finding):
+            return Needs(finding, tuple(findings))
+        findings.append(finding)
+        if finding.effect not in _PASSING and finding.refuses:
+            return Refused((*findings, *TAILS[index + 1]), finding)
+    return Allowed((*findings, *TAILS[len(findings)]))
+
+
+def _ask(index: int, case: Case) -> Finding | FactName:
+    name, judge = ORDER[index]
+    try:
+        answer = judge(case)
+    except Exception as error:  # noqa: BLE001 - whatever fails in a layer refuses; the finding keeps it
+        return _internal(name, error)
+    if isinstance(answer, Finding):
+        return answer
+    failure = case.facts.failed.get(answer)
+    return answer if failure is None else _failed(name, failure)
+
+
+def _failed(layer: str, failure: Failure) -> Finding:
+    code = f"dependency.{failure.dependency}"
+    facts: dict[str, Plain] = {"problem": failure.problem}
+    return Finding(layer, Effect.ERROR, code if code in REASONS else "dependency.unavailable", facts)
+
+
+def _internal(layer: str, error: Exception) -> Finding:
+    problem = f"the layer {layer} failed: {type(error).__name__}: {error}"[:_LONGEST]
+    return Finding(layer, Effect.ERROR, "internal.error", {"problem": problem})

@@ -1,0 +1,13 @@
+"""engine: the work itself, and whatever else went wrong behind the gate."""
+
+from __future__ import annotations
+
+from mattegate.gate.case import Case
+from mattegate.gate.work import stage_finding
+from mattegate.vocabulary.decision import Finding
+from mattegate.vocabulary.facts import FactName
+
+
+def judge(case: Case) -> Finding | FactName:
+    """Refuse what the work on the image ended with."""
+    return stage_finding("engine", case)

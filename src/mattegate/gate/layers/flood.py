@@ -1,0 +1,48 @@
+"""flood: what an address prefix may do before it has proved anything.
+
+A penalised prefix is not shut out: a bounded number of credentials from it are still looked at, so that one bad
+neighbour does not lock out everybody behind the same address.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mattegate.gate.case import Case, presents
+from mattegate.vocabulary.attempt import Attempt
+from mattegate.vocabulary.decision import Effect, Finding
+from mattegate.vocabulary.facts import FactName, FloodFact, Plain
+
+UNCOUNTED: Final = frozenset({"health", "ready"})
+"""Public routes that supervisors ask all day."""
+
+_NO_SAY: Final = Finding("flood", Effect.NO_IMPACT)
+_CALM: Final = Finding("flood", Effect.ALLOW)
+
+
+def judge(case: Case) -> Finding | FactName:
+    """Refuse what a prefix has no budget left for."""
+    if not case.rules.rulebook.flood.enabled or is_uncounted(case.attempt):
+        return _NO_SAY
+    flood = case.facts.flood
+    if flood is None:
+        return FactName.FLOOD
+    if not presents(case.attempt):
+        return _CALM if flood.unproven_left else _refusal("flood.unauthenticated", flood)
+    if flood.failures_left:
+        return _CALM
+    if flood.verification_left:
+        return Finding(
+            "flood", Effect.ALLOW, detail=f"{flood.prefix} is penalised; this credential is within what is still read"
+        )
+    return _refusal("flood.failed_credentials", flood)
+
+
+def is_uncounted(attempt: Attempt) -> bool:
+    """Whether an attempt is none of the flood layer's business: a health check, and not a preflight to one."""
+    return attempt.preflight is None and attempt.route.public and attempt.route.name in UNCOUNTED
+
+
+def _refusal(reason: str, flood: FloodFact) -> Finding:
+    facts: dict[str, Plain] = {"prefix": flood.prefix, "retry_after_s": max(flood.retry_after_s, 1.0)}
+    return Finding("flood", Effect.EXPLICIT_DENY, reason, facts, "flood")

@@ -1,0 +1,27 @@
+"""request: the head must not be ambiguous.
+
+Which of two credentials is meant is never guessed, even where both are the same key: what a proxy in front took for
+the credential might not be what is read here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mattegate.gate.case import Case
+from mattegate.vocabulary.decision import Effect, Finding
+from mattegate.vocabulary.facts import FactName, Plain
+
+_CLEAR: Final = Finding("request", Effect.ALLOW)
+
+
+def judge(case: Case) -> Finding | FactName:
+    """Refuse doubled headers and more than one credential."""
+    attempt = case.attempt
+    if attempt.doubled:
+        return Finding("request", Effect.EXPLICIT_DENY, "request.duplicate_header", {"header": attempt.doubled[0]})
+    if len(attempt.credentials) > 1:
+        channels = ", ".join(presented.channel for presented in attempt.credentials)
+        facts: dict[str, Plain] = {"count": len(attempt.credentials), "channels": channels}
+        return Finding("request", Effect.EXPLICIT_DENY, "request.ambiguous_credentials", facts)
+    return _CLEAR

@@ -1,0 +1,117 @@
+"""What if: an attempt, its facts and its rulebook with something changed, judged by the very same ``decide``.
+
+A changed attempt keeps the facts that were looked up for the unchanged one. Facts that nobody has looked up yet can be
+assumed to be good, so that the walk goes on to what really refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mattegate.gate.changing import changed
+from mattegate.gate.decide import decide
+from mattegate.gate.rules import Rules
+from mattegate.vocabulary.attempt import Attempt
+from mattegate.vocabulary.decision import Allowed, Needs, Refused
+from mattegate.vocabulary.facts import (
+    ClaimFact,
+    CredentialFact,
+    FactName,
+    Facts,
+    FloodFact,
+    IdentityView,
+    KeyView,
+    Outcome,
+)
+from mattegate.vocabulary.rulebook import Rulebook
+
+ROOTS: Final = ("attempt", "facts", "rulebook")
+"""What a path begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What was decided, and what would be."""
+
+    before: Allowed | Refused | Needs
+    after: Allowed | Refused | Needs
+    changes: Mapping[str, str]
+    revision: str
+    """Of the changed rulebook; the same as before where it was not changed."""
+    assumed: tuple[FactName, ...] = ()
+    """Facts that nobody looked up, taken to be good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that a decision goes by."""
+
+    attempt: Attempt
+    facts: Facts
+    rules: Rules
+
+
+def simulate(
+    attempt: Attempt, facts: Facts, rules: Rules, changes: Mapping[str, str], *, assume: bool = False
+) -> Simulation:
+    """Decide as it is and with ``changes``, each a dotted path such as ``attempt.origin`` and a text.
+
+    A path that ends in ``+`` adds to a list, in ``-`` takes from it. ``assume``: take facts to be good that are not
+    known. Raises ``ValueError`` naming the path, or the value that a rulebook cannot have.
+    """
+    then, assumed = supposed(Situation(attempt, facts, rules), changes, assume=assume)
+    return Simulation(
+        before=decide(attempt, facts, rules),
+        after=decide(then.attempt, then.facts, then.rules),
+        changes=dict(changes),
+        revision=then.rules.revision,
+        assumed=assumed,
+    )
+
+
+def supposed(now: Situation, changes: Mapping[str, str], *, assume: bool) -> tuple[Situation, tuple[FactName, ...]]:
+    """The changed situation, and the facts that were assumed. Raises as :func:`simulate`."""
+    attempt, facts, rulebook = now.attempt, now.facts, now.rules.rulebook
+    for path, text in changes.items():
+        root, _, rest = path.partition(".")
+        if root not in ROOTS or not rest:
+            raise ValueError(f"{path}: a path begins with one of {', '.join(f'{root}.' for root in ROOTS)}")
+        if root == "attempt":
+            attempt = changed(attempt, Attempt, rest, text)
+        elif root == "facts":
+            facts = changed(facts, Facts, rest, text)
+        else:
+            rulebook = changed(rulebook, Rulebook, rest, text)
+    rules = now.rules if rulebook == now.rules.rulebook else Rules.of(rulebook)
+    then = Situation(attempt, facts, rules)
+    return _assuming(then) if assume else (then, ())
+
+
+def _assuming(then: Situation) -> tuple[Situation, tuple[FactName, ...]]:
+    assumed: list[FactName] = []
+    while True:
+        step = decide(then.attempt, then.facts, then.rules)
+        if not isinstance(step, Needs) or step.fact in assumed:
+            return then, tuple(assumed)
+        assumed.append(step.fact)
+        then = replace(then, facts=_good(step.fact, then))
+
+
+def _good(fact: FactName, then: Situation) -> Facts:
+    if fact is FactName.FLOOD:
+        return replace(then.facts, flood=FloodFact("assumed"))
+    if fact is FactName.CLAIM:
+        return replace(then.facts, claim=ClaimFact(reserved=True))
+    if fact is FactName.OUTCOME:
+        return replace(then.facts, outcome=Outcome())
+    return replace(then.facts, credential=CredentialFact(good_key(then), proven=True))
+
+
+def good_key(then: Situation) -> KeyView:
+    """A key that nothing is wrong with, of the first tier that there is."""
+    tier = next(iter(then.rules.tiers), "")
+    environment = next(iter(then.rules.rulebook.credential.environments), "")
+    identity = IdentityView("assumed", "assumed", tier, scopes=("*",))
+    return KeyView("assumed", identity, environment=environment)

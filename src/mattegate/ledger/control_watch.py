@@ -1,0 +1,55 @@
+"""The snapshot of ``control.db``: nearly free while nothing changes, and never behind a committed change.
+
+``PRAGMA data_version`` on a connection that never writes changes whenever any other connection has committed, whichever
+process it belongs to. Then the epoch is read, and of the keys only those that changed after the epoch that is known.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from mattegate.ledger.connection import answering, open_database, transaction
+from mattegate.ledger.control import EMPTY, brought_up_to
+from mattegate.ledger.control_rows import KEYS, key_of, read
+from mattegate.ledger.protocols import Snapshot
+
+_CHANGED: Final = (
+    f"{KEYS} WHERE k.id IN (SELECT id FROM keys WHERE changed > :known"  # noqa: S608 - only constants
+    " UNION SELECT keys.id FROM identities JOIN keys ON keys.identity = identities.id"
+    " WHERE identities.changed > :known)"
+)
+
+
+class Watch:
+    """A connection that only looks. One lock guards it, and nobody who holds that lock waits for a writer."""
+
+    def __init__(self, path: Path, *, busy_ms: int) -> None:
+        self._lock = threading.Lock()
+        self._connection = open_database(path, synchronous="FULL", busy_ms=busy_ms)
+        self._connection.execute("PRAGMA query_only = ON")
+        self._snapshot, self._seen = EMPTY, -1
+
+    def snapshot(self) -> Snapshot:
+        """The newest state. Raises ``Unavailable``."""
+        with self._lock, answering("control"):
+            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._seen:
+                self._refresh()
+                self._seen = version  # asked before reading: what was committed in between is looked at once more
+            return self._snapshot
+
+    def _refresh(self) -> None:
+        with transaction(self._connection, "DEFERRED"):
+            epoch = self._connection.execute("SELECT value FROM epoch").fetchone()[0]
+            if epoch == self._snapshot.epoch:
+                return
+            before = self._snapshot if self._snapshot.epoch < epoch else EMPTY
+            rows = self._connection.execute(_CHANGED, {"known": before.epoch})
+            self._snapshot = brought_up_to(epoch, before, [read(key_of, row).stored for row in rows])
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()

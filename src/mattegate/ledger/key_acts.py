@@ -1,0 +1,176 @@
+"""What may be done to keys, decided over the stored rows alone: each function refuses or says what to put.
+
+Operators (``cli:``, ``admin:``, ``task:``) may do anything within the key's identity. An owner acts through one of its
+keys (``key:ID``) and may only narrow: that key bounds what it makes, and each key bounds what becomes of itself. All
+functions raise :class:`Refusal` ``account.*``, and ``credential.*`` where the acting key itself is no longer good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mattegate.ledger.account_values import invalid
+from mattegate.ledger.control import Change, KeyRow, Rows
+from mattegate.ledger.narrowing import require_scopes, require_within
+from mattegate.ledger.protocols import IdentityRow, StoredKey
+from mattegate.vocabulary.facts import KeyState, KeyView, Plain
+from mattegate.vocabulary.refusal import Refusal
+
+Edit = Callable[[KeyView], KeyView]
+
+
+def found_identity(rows: Rows, name_or_id: str) -> IdentityRow:
+    """The identity, or ``account.not_found``."""
+    if row := rows.identity(name_or_id):
+        return row
+    raise Refusal("account.not_found", what="identity", name=name_or_id)
+
+
+def found_key(rows: Rows, key_id: str, actor: str, at: float) -> KeyRow:
+    """The key, or ``account.not_found``: to an owner, keys of others do not exist."""
+    row, me = rows.key(key_id), acting_key(rows, actor, at)
+    if row is None or (me is not None and me.identity.id != row.stored.view.identity.id):
+        raise Refusal("account.not_found", what="key", name=key_id)
+    return row
+
+
+def acting_key(rows: Rows, actor: str, at: float) -> KeyView | None:
+    """The key that an owner acts through, as it is now; ``None`` for operators."""
+    kind, _, key_id = actor.partition(":")
+    if kind != "key":
+        return None
+    row = rows.key(key_id)
+    if row is None:
+        raise Refusal("account.not_found", what="key", name=key_id)
+    _require_good(row.stored.view, at)
+    return row.stored.view
+
+
+def _require_good(key: KeyView, at: float) -> None:
+    """A key may have been taken back between the gate's decision and this act."""
+    if key.state is not KeyState.ACTIVE:
+        raise Refusal(f"credential.{key.state}", key_id=key.id)
+    if key.identity.state is not KeyState.ACTIVE:
+        raise Refusal("credential.identity_disabled", key_id=key.id, identity=key.identity.name)
+    if key.expires_at is not None and key.expires_at <= at:
+        raise Refusal("credential.expired", key_id=key.id, expired_at=key.expires_at)
+
+
+def create(rows: Rows, stored: StoredKey, name_or_id: str, actor: str, at: float) -> tuple[None, Change]:
+    """A new key for an identity; ``stored`` brings everything but the identity."""
+    identity = found_identity(rows, name_or_id).view
+    key = replace(stored.view, identity=identity)
+    me = acting_key(rows, actor, at)
+    if me is not None and me.identity.id != identity.id:
+        raise Refusal("account.not_found", what="identity", name=name_or_id)
+    _require_bounds(key, me)
+    _require_new(rows, key.id)
+    row = KeyRow(replace(stored, view=key), enabled_at=at)
+    return None, Change("key.create", key.id, described(key), keys=(row,))
+
+
+def bring(rows: Rows, stored: StoredKey, identity: IdentityRow, *, new: bool, at: float) -> tuple[KeyRow, Change]:
+    """A key from elsewhere, for an identity that is there or (``new``) comes with it."""
+    key = replace(stored.view, identity=identity.view)
+    _require_new(rows, key.id)
+    row = KeyRow(replace(stored, view=key), enabled_at=at)
+    details = described(key) | {"tier": identity.view.tier}
+    return row, Change("key.import", key.id, details, identities=(identity,) if new else (), keys=(row,))
+
+
+def update(rows: Rows, key_id: str, edit: Edit, actor: str, at: float) -> tuple[KeyRow, Change | None]:
+    """Another name, expiry, scopes, addresses, origins or models."""
+    row = found_key(rows, key_id, actor, at)
+    old = row.stored.view
+    new = edit(old)
+    if old.state is KeyState.REVOKED and new != old:
+        raise invalid("key", key_id, "it is revoked, for good")
+    if actor.startswith("key:"):
+        require_within(new, old)
+    elif new.scopes != old.scopes:
+        require_scopes(new.scopes, new.identity)
+    return _put(row, new, "key.update")
+
+
+def rotate(
+    rows: Rows, key_id: str, minted: StoredKey, overlap_s: float, actor: str, at: float
+) -> tuple[KeyRow, Change]:  # fmt: skip
+    """A successor with the same rights and expiry, while the old key ends with its overlap."""
+    row = found_key(rows, key_id, actor, at)
+    old = row.stored.view
+    _require_rotatable(old, at)
+    fresh = minted.view
+    new = replace(old, id=fresh.id, created_at=at, environment=fresh.environment, replaced_by="")
+    if (me := acting_key(rows, actor, at)) is not None:
+        require_within(new, me)
+    _require_new(rows, new.id)
+    ends = at + overlap_s if old.expires_at is None else min(old.expires_at, at + overlap_s)
+    gone = replace(row, stored=replace(row.stored, view=replace(old, replaced_by=new.id, expires_at=ends)))
+    born = KeyRow(replace(minted, view=new), enabled_at=at)
+    details: dict[str, Plain] = {"replaced_by": new.id, "until": ends, "identity": old.identity.id}
+    return born, Change("key.rotate", key_id, details, keys=(gone, born))
+
+
+def _require_rotatable(key: KeyView, at: float) -> None:
+    if key.replaced_by:
+        raise invalid("key", key.id, f"it was rotated already; its successor is {key.replaced_by}")
+    if key.state is not KeyState.ACTIVE:
+        raise invalid("key", key.id, f"it is {key.state}; only an active key is rotated")
+    if key.expires_at is not None and key.expires_at <= at:
+        raise invalid("key", key.id, "it has expired; create a new one")
+
+
+def set_state(
+    rows: Rows, key_id: str, state: KeyState, why: str, actor: str, at: float
+) -> tuple[KeyRow, Change | None]:  # fmt: skip
+    """Revoke for good, disable or enable. What is so already is left alone; an owner cannot enable."""
+    row = found_key(rows, key_id, actor, at)
+    key = row.stored.view
+    if key.state is KeyState.REVOKED and state is not KeyState.REVOKED:
+        raise invalid("key", key_id, "it is revoked, for good")
+    if state is KeyState.ACTIVE and key.state is not state:
+        if actor.startswith("key:"):
+            raise Refusal("account.wider", what="the state", value=str(state), owner=f"the key {key_id}")
+        row = replace(row, enabled_at=at)
+    act = {KeyState.REVOKED: "key.revoke", KeyState.DISABLED: "key.disable", KeyState.ACTIVE: "key.enable"}[state]
+    return _put(row, replace(key, state=state), act, why)
+
+
+def _put(row: KeyRow, new: KeyView, act: str, why: str = "") -> tuple[KeyRow, Change | None]:
+    """The row with ``new`` in it, and the change, if it is one."""
+    old = row.stored.view
+    if new == old:
+        return row, None
+    before, after = described(old), described(new)
+    details: dict[str, Plain] = {name: value for name, value in after.items() if value != before[name]}
+    if why:
+        details["why"] = why
+    changed = replace(row, stored=replace(row.stored, view=new))
+    return changed, Change(act, new.id, details, keys=(changed,))
+
+
+def described(key: KeyView) -> dict[str, Plain]:
+    """What the audit log says of a key."""
+    return {
+        "identity": key.identity.id,
+        "name": key.name,
+        "environment": key.environment,
+        "state": str(key.state),
+        "expires_at": key.expires_at,
+        "scopes": "all" if key.scopes is None else " ".join(key.scopes),
+        "addresses": " ".join(key.addresses),
+        "origins": " ".join(key.origins),
+        "models": " ".join(key.models),
+    }
+
+
+def _require_bounds(key: KeyView, me: KeyView | None) -> None:
+    require_scopes(key.scopes, key.identity)
+    if me is not None:
+        require_within(key, me)
+
+
+def _require_new(rows: Rows, key_id: str) -> None:
+    if rows.key(key_id) is not None:
+        raise Refusal("account.exists", what="key", name=key_id)

@@ -1,0 +1,70 @@
+"""Whether a key keeps within what bounds it: its identity, the key as it was, or the key that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from mattegate.ledger.account_values import origin_of
+from mattegate.vocabulary.facts import IdentityView, KeyView
+from mattegate.vocabulary.refusal import Refusal
+
+
+def require_scopes(scopes: tuple[str, ...] | None, identity: IdentityView) -> None:
+    """A key's scopes are among its identity's. Raises :class:`Refusal` ``account.wider``."""
+    for scope in scopes or ():
+        if not _has(identity.scopes, scope):
+            raise Refusal("account.wider", what="the scope", value=scope, owner=f"the identity {identity.name}")
+
+
+def require_within(key: KeyView, bound: KeyView) -> None:
+    """``key`` may do nothing that ``bound``, of the same identity, may not. Raises ``account.wider`` with the first."""
+    for what, value in _beyond(key, bound):
+        raise Refusal("account.wider", what=what, value=value, owner=f"the key {bound.id}")
+
+
+def _beyond(key: KeyView, bound: KeyView) -> Iterator[tuple[str, object]]:
+    """Everything that ``key`` has and ``bound`` has not."""
+    if key.environment != bound.environment:
+        yield "the environment", key.environment
+    for scope in key.identity.scopes if key.scopes is None else key.scopes:
+        if not _has(bound.identity.scopes if bound.scopes is None else bound.scopes, scope):
+            yield "the scope", scope
+    yield from _lists(key, bound)
+    if bound.expires_at is not None and (key.expires_at is None or key.expires_at > bound.expires_at):
+        yield "the expiry", "never" if key.expires_at is None else key.expires_at
+
+
+def _lists(key: KeyView, bound: KeyView) -> Iterator[tuple[str, object]]:
+    """Lists in which nothing means everything."""
+    for what, has, may in (
+        ("the addresses", key.addresses, bound.addresses),
+        ("the origins", key.origins, bound.origins),
+        ("the models", key.models, bound.models),
+    ):
+        if may and not has:
+            yield what, "any"
+    if bound.addresses:
+        yield from (("the address", one) for one in key.addresses if not _in_networks(one, bound.addresses))
+    if bound.origins:
+        yield from (("the origin", one) for one in key.origins if not _in_origins(one, bound.origins))
+    if bound.models:
+        yield from (("the model", one) for one in key.models if one not in bound.models)
+
+
+def _has(scopes: tuple[str, ...], scope: str) -> bool:
+    return scope in scopes or "*" in scopes
+
+
+def _in_networks(network: str, networks: tuple[str, ...]) -> bool:
+    return any(_is_within(ip_network(network), ip_network(wide)) for wide in networks)
+
+
+def _is_within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)
+
+
+def _in_origins(origin: str, origins: tuple[str, ...]) -> bool:
+    return any(origin_of(wide).covers(origin_of(origin)) for wide in origins)

@@ -1,0 +1,323 @@
+"""The driver: asks the pure core, resolves the facts that it lacks, keeps the record.
+
+1. :meth:`Gatehouse.enter` walks until the core says no, says yes, or needs to know how the work ends.
+2. Whoever does the work may :meth:`~Gatehouse.top_up`, :meth:`~Gatehouse.bind` and :meth:`~Gatehouse.settle`.
+3. :meth:`Gatehouse.conclude` ends the walk just before the answer's head goes out: what was not delivered is given
+   back, and the decision is written down. An answer that cannot be recorded is not given.
+
+The ledger's calls are short but touch a disk or a network, so they run in the ledger's own thread, one at a time. Only
+the look-up of a key does not: it is answered from memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from time import perf_counter
+from typing import Final, Protocol, TypeVar
+
+from mattegate import __version__
+from mattegate.gate.address import client_of
+from mattegate.gate.case import caller_of, presents
+from mattegate.gate.decide import decide
+from mattegate.gate.limits import limits_of
+from mattegate.gate.refusal import refusal_of, retry_after_s, status_of
+from mattegate.gate.rules import Rules
+from mattegate.ledger.protocols import (
+    Claim,
+    EpochChanged,
+    FloodMeter,
+    Keyring,
+    Meter,
+    Record,
+    RecordBook,
+    Snapshot,
+    StoredKey,
+    Unavailable,
+    Usage,
+)
+from mattegate.serving.exchange import Exchange
+from mattegate.serving.reading import Reading
+from mattegate.serving.walk import Walk
+from mattegate.signing.keys import digest_key, matches
+from mattegate.vocabulary.decision import Allowed, Needs, Refused
+from mattegate.vocabulary.facts import (
+    ClaimFact,
+    CredentialFact,
+    FactName,
+    Facts,
+    Failure,
+    FloodFact,
+    Outcome,
+)
+from mattegate.vocabulary.refusal import Refusal
+from mattegate.vocabulary.secrets import Peppers
+
+_T = TypeVar("_T")
+
+_ATTEMPTS: Final = 4
+"""How often a walk begins anew because keys changed while it went on."""
+
+
+class UsedKeys(Protocol):
+    """Remembers when keys were used."""
+
+    def note(self, key_id: str, at: float) -> None:
+        """``key_id`` proved good at ``at``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateParts:
+    """What the gatehouse rests on."""
+
+    rules: Callable[[bool], Rules]
+    """The rules in force; told whether there are foreign keys."""
+    keyring: Keyring
+    peppers: Peppers
+    meter: Meter
+    flood: FloodMeter
+    records: RecordBook
+    used_keys: UsedKeys
+    thread: Executor
+    """Where the ledger's calls run."""
+
+
+class Gatehouse:
+    """Decides on requests; one for a process."""
+
+    def __init__(self, parts: GateParts) -> None:
+        self._parts = parts
+
+    def rules(self) -> Rules:
+        """The rules in force for a request that begins now. Raises :class:`Unavailable` where keys cannot be read."""
+        return self._parts.rules(bool(self._parts.keyring.snapshot().foreign))
+
+    @staticmethod
+    def begin(reading: Reading, rules: Rules) -> Walk:
+        """A walk that has not taken its first step."""
+        attempt = reading.attempt
+        return Walk(attempt, rules, client_of(attempt, rules).address, Facts())
+
+    async def enter(self, walk: Walk, secrets: tuple[str, ...]) -> None:
+        """Walk as far as can be decided before the work: ``walk.decision`` stays ``None`` where work may begin."""
+        for _ in range(_ATTEMPTS):
+            try:
+                await self._advance(walk, secrets)
+                break
+            except EpochChanged:
+                walk.facts, walk.findings = Facts(flood=walk.facts.flood), ()
+        else:
+            self._fail(walk, FactName.CLAIM, Unavailable("control", "keys change faster than they can be looked at"))
+            await self._advance(walk, secrets)
+        if isinstance(walk.decision, Refused):
+            self._count_failure(walk)
+        else:
+            self._identify(walk)
+
+    async def top_up(self, walk: Walk, units: int) -> None:
+        """Raise what was reserved to ``units`` megapixels. Raises :class:`Refusal` of a limit, or ``dependency.*``."""
+        if not walk.reserved or all(limit.unit != "megapixels" for limit in walk.limits):
+            return
+        fact = await self._asked(self._parts.meter.top_up, walk.attempt.request_id, units, walk.attempt.at)
+        walk.facts = replace(
+            walk.facts, claim=replace(fact, reserved=True)
+        )  # the first unit is, whatever comes of this
+        self._judge_again(walk, "rate")
+        if isinstance(walk.decision, Refused):
+            raise refusal_for(walk)
+
+    async def bind(self, walk: Walk, fingerprint: str, model: str) -> str:
+        """Tie the payload to its idempotency key; returns the model to use.
+
+        Raises :class:`Refusal` ``idempotency.mismatch``, or ``dependency.*``.
+        """
+        if not walk.attempt.idempotency_key or walk.caller is None:
+            return model
+        return await self._asked(self._parts.meter.bind, walk.attempt.request_id, fingerprint, model)
+
+    async def settle(self, walk: Walk, usage: Usage) -> None:
+        """Charge what was reserved: the answer is about to go out. Raises :class:`Refusal` ``dependency.*``."""
+        if walk.reserved:
+            await self._asked(self._parts.meter.settle, walk.attempt.request_id, usage, walk.attempt.at)
+            walk.settled = True
+
+    async def conclude(self, exchange: Exchange, outcome: Outcome) -> None:
+        """End the walk of ``exchange`` and keep its record; the exchange then has the id to answer with.
+
+        Raises :class:`Refusal` ``dependency.*`` where that cannot be done.
+        """
+        exchange.concluded = True
+        walk = exchange.walk
+        if walk is None:
+            return
+        self._finish(walk, outcome)
+        if walk.reserved:
+            await self._give_back_or_charge(walk, outcome)
+        if outcome.status >= 400 or not walk.attempt.route.public:
+            exchange.request_id = self._keep(exchange, walk, outcome)
+
+    async def in_thread(self, call: Callable[..., _T], *args: object) -> _T:
+        """One call of the ledger, in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._parts.thread, call, *args)
+
+    async def _advance(self, walk: Walk, secrets: tuple[str, ...]) -> None:
+        while True:
+            step = decide(walk.attempt, walk.facts, walk.rules, walk.findings)
+            walk.findings = step.findings
+            if not isinstance(step, Needs):
+                walk.decision = step
+                return
+            if step.fact is FactName.OUTCOME:
+                return
+            try:
+                await self._resolve(walk, step.fact, secrets)
+            except Unavailable as error:
+                self._fail(walk, step.fact, error)
+
+    async def _resolve(self, walk: Walk, fact: FactName, secrets: tuple[str, ...]) -> None:
+        if fact is FactName.FLOOD:
+            walk.facts = replace(walk.facts, flood=self._flood(walk))
+        elif fact is FactName.CREDENTIAL:
+            walk.facts = replace(walk.facts, credential=self._credential(walk, secrets))
+        else:
+            walk.facts = replace(walk.facts, claim=await self._claim(walk))
+
+    @staticmethod
+    def _fail(walk: Walk, fact: FactName, error: Unavailable) -> None:
+        failed = walk.facts.failed | {fact: Failure(error.dependency, error.problem)}
+        walk.facts = replace(walk.facts, failed=failed)
+
+    def _flood(self, walk: Walk) -> FloodFact:
+        presented = presents(walk.attempt)
+        return self._parts.flood.look(
+            walk.address,
+            walk.rules.rulebook.flood,
+            presented=presented,
+            key_id=walk.attempt.credentials[0].key_id if presented else "",
+            at=walk.attempt.at,
+        )
+
+    def _credential(self, walk: Walk, secrets: tuple[str, ...]) -> CredentialFact:
+        snapshot = self._parts.keyring.snapshot()
+        presented, text = walk.attempt.credentials[0], secrets[0]
+        stored = snapshot.keys.get(presented.key_id) if presented.key_id else None
+        proven = self._proves(text, stored)
+        if stored is None and snapshot.foreign:  # a key from elsewhere may look like one of ours
+            stored = self._foreign(text, snapshot)
+            proven = stored is not None
+        if stored is not None and proven:
+            walk.caller, walk.epoch = stored.view, snapshot.epoch
+            self._parts.used_keys.note(stored.view.id, walk.attempt.at)
+            self._tell_flood(walk, stored.view.id, good=True)
+        return CredentialFact(stored.view if stored else None, proven)
+
+    def _proves(self, text: str, stored: StoredKey | None) -> bool:
+        """Whether ``text`` is the stored key; an unknown id costs as much as a known one."""
+        if stored is None:
+            return matches(text, None, self._parts.peppers.current)
+        return matches(text, stored.digest, self._parts.peppers.of(stored.pepper_version))
+
+    def _foreign(self, text: str, snapshot: Snapshot) -> StoredKey | None:
+        found = [snapshot.foreign.get(digest_key(text, pepper)) for pepper in self._parts.peppers.all]
+        return next((stored for stored in found if stored is not None), None)
+
+    def _tell_flood(self, walk: Walk, key_id: str, *, good: bool) -> None:
+        rules = walk.rules.rulebook.flood
+        self._parts.flood.proved(walk.address, rules, key_id=key_id, good=good, at=walk.attempt.at)
+
+    def _count_failure(self, walk: Walk) -> None:
+        assert isinstance(walk.decision, Refused)
+        proven = walk.facts.credential is not None and walk.facts.credential.proven
+        if walk.decision.finding.layer == "credential" and walk.attempt.credentials and not proven:
+            self._tell_flood(walk, walk.attempt.credentials[0].key_id, good=False)
+
+    @staticmethod
+    def _identify(walk: Walk) -> None:
+        """Whose walk it is, now that the credential layer let it pass."""
+        walk.caller = caller_of(walk.attempt, walk.facts, walk.rules)
+
+    async def _claim(self, walk: Walk) -> ClaimFact:
+        self._identify(walk)
+        assert walk.caller is not None
+        walk.limits = limits_of(walk.caller, walk.rules)
+        walk.tier = walk.rules.tiers.get(walk.caller.identity.tier)
+        claim = Claim(
+            request_id=walk.attempt.request_id,
+            identity=walk.caller.identity.id,
+            key_id=walk.caller.id,
+            at=walk.attempt.at,
+            limits=walk.limits,
+            epoch=walk.epoch,
+            declared_bytes=walk.attempt.declared_bytes or 0,
+            idempotency_key=walk.attempt.idempotency_key,
+        )
+        return await self.in_thread(self._parts.meter.claim, claim)
+
+    async def _asked(self, call: Callable[..., _T], *args: object) -> _T:
+        try:
+            return await self.in_thread(call, *args)
+        except Unavailable as error:
+            raise unavailable(error) from error
+
+    @staticmethod
+    def _finish(walk: Walk, outcome: Outcome) -> None:
+        """The last layers judge how the work ended; a refusal after a yes takes its place."""
+        if isinstance(walk.decision, Refused) or (walk.decision is not None and not outcome.code):
+            return
+        walk.facts = replace(walk.facts, outcome=outcome)
+        Gatehouse._judge_again(walk, "upload")
+
+    @staticmethod
+    def _judge_again(walk: Walk, since: str) -> None:
+        """Ask the layers from ``since`` on once more, because a fact that they go by is new."""
+        so_far = tuple(takewhile(lambda finding: finding.layer != since, walk.findings))
+        step = decide(walk.attempt, walk.facts, walk.rules, so_far)
+        walk.findings = step.findings
+        if not isinstance(step, Needs):
+            walk.decision = step
+
+    async def _give_back_or_charge(self, walk: Walk, outcome: Outcome) -> None:
+        request_id, at = walk.attempt.request_id, walk.attempt.at
+        if outcome.code == "request.client_gone":
+            await self._asked(self._parts.meter.release, request_id, "aborted", at)
+        elif outcome.status >= 400 or not isinstance(walk.decision, Allowed):
+            await self._asked(self._parts.meter.release, request_id, outcome.code or f"status {outcome.status}", at)
+        else:
+            await self.settle(walk, Usage(bytes_in=walk.attempt.declared_bytes or 0))
+
+    def _keep(self, exchange: Exchange, walk: Walk, outcome: Outcome) -> str:
+        reason = walk.decision.finding.reason if isinstance(walk.decision, Refused) else ""
+        record = Record(
+            request_id=exchange.request_id,
+            at=walk.attempt.at,
+            attempt=walk.attempt,
+            facts=walk.facts,
+            findings=walk.findings,
+            revision=walk.rules.revision,
+            version=__version__,
+            status=outcome.status,
+            reason=reason,
+            address=walk.address,
+            ms=round((perf_counter() - exchange.started) * 1000, 3),
+        )
+        try:
+            return self._parts.records.append(record, proven=walk.caller is not None)
+        except Unavailable as error:
+            raise unavailable(error) from error
+
+
+def refusal_for(walk: Walk) -> Refusal:
+    """The refusal that a refused walk ends in, with the status and the waiting time of this case."""
+    assert isinstance(walk.decision, Refused)
+    refusal = refusal_of(walk.decision.finding)
+    refusal.facts["status"] = status_of(walk.decision, walk.rules)
+    refusal.facts["retry_after_s"] = retry_after_s(walk.decision.finding, walk.facts)
+    return refusal
+
+
+def unavailable(error: Unavailable) -> Refusal:
+    """The refusal for a store that is down."""
+    return Refusal(f"dependency.{error.dependency}", problem=error.problem)

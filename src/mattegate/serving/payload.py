@@ -1,0 +1,57 @@
+"""What can be said about a request only once its body is there: the model it names, and which payload it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from mattegate.vocabulary.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mattegate.cutout.engine.protocol import Job
+    from mattegate.serving.walk import Walk
+    from mattegate.vocabulary.facts import Plain
+    from mattegate.vocabulary.options import CutoutOptions
+
+
+def check_model(walk: Walk, model: str) -> None:
+    """The model may have been named in the body, after the policy layer was asked about the head.
+
+    Raises :class:`Refusal` ``policy.model``.
+    """
+    key = walk.caller
+    if key is not None and key.models and model not in key.models:
+        raise Refusal("policy.model", key_id=key.id, model=model, bound=", ".join(key.models))
+
+
+def fingerprint(job: Job) -> str:
+    """SHA-256 over the canonical options and the image bytes, in hex: the same payload has the same one."""
+    digest = hashlib.sha256(_canonical(job.options))
+    for payload in (job.image, job.background):
+        if payload is not None:
+            digest.update(len(payload).to_bytes(8, "big"))
+            digest.update(payload)
+    return digest.hexdigest()
+
+
+def _canonical(options: CutoutOptions) -> bytes:
+    """The options that differ from their defaults, in the order of their names, so that new options change nothing."""
+    default = type(options)()
+    given = {
+        field.name: str(getattr(options, field.name))
+        for field in fields(options)
+        if getattr(options, field.name) != getattr(default, field.name)
+    }
+    return json.dumps(given, sort_keys=True).encode()
+
+
+def plain(facts: Mapping[str, object]) -> dict[str, Plain]:
+    """Facts of a refusal as values that a record can hold."""
+    return {
+        name: value if value is None or isinstance(value, str | int | float) else str(value)
+        for name, value in facts.items()
+    }

@@ -1,0 +1,123 @@
+"""From the head of a request to an attempt: what may be judged and kept, with the secrets set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mattegate.signing.credentials import present
+from mattegate.vocabulary.attempt import Attempt, Flawed, Preflight
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from mattegate.serving.routes import Match
+    from mattegate.vocabulary.rulebook import CredentialRules
+
+LONGEST: Final = 256
+"""Characters kept of any text that the caller chose."""
+
+_ONCE: Final = {
+    b"host": "host",
+    b"origin": "origin",
+    b"content-length": "declared_bytes",
+    b"idempotency-key": "idempotency_key",
+    b"user-agent": "user_agent",
+    b"x-request-id": "client_request_id",
+    b"x-real-ip": "real_ip",
+    b"x-forwarded-proto": "forwarded_proto",
+    b"x-forwarded-host": "forwarded_host",
+    b"access-control-request-method": "preflight_method",
+    b"access-control-request-headers": "preflight_headers",
+}
+_MUST_BE_SINGLE: Final = frozenset({"host", "origin", "declared_bytes", "idempotency_key", "preflight_method"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An attempt, and what it presented as proof."""
+
+    attempt: Attempt
+    secrets: tuple[str, ...]
+    """In the order of ``attempt.credentials``."""
+
+    def __repr__(self) -> str:
+        return f"Reading({self.attempt!r})"
+
+
+def read_attempt(
+    scope: Scope,
+    match: Match,
+    rules: CredentialRules,
+    *,
+    request_id: str,
+    at: float,
+    flawed: Flawed | None = None,
+    model: str = "",
+) -> Reading:
+    """Read one head. Never raises: whatever is wrong with it becomes a part of the attempt."""
+    headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+    single: dict[str, str] = {}
+    doubled: list[str] = []
+    forwarded_for: list[str] = []
+    forwarded: list[str] = []
+    for name, value in headers:
+        if key := _ONCE.get(name):
+            if key in single and key in _MUST_BE_SINGLE:
+                doubled.append(name.decode("latin-1"))
+            single[key] = value[:LONGEST].decode("latin-1")
+        elif name == b"x-forwarded-for":
+            forwarded_for += _elements(value)
+        elif name == b"forwarded":
+            forwarded += _elements(value)
+    presentation = present(headers, scope["query_string"], rules)
+    client = scope.get("client")
+    method = scope["method"]
+    attempt = Attempt(
+        request_id=request_id,
+        at=at,
+        method=method[:32],
+        path=scope["path"][:LONGEST],
+        route=match.route,
+        peer=str(client[0]) if client else "",
+        tls=scope["scheme"] == "https",
+        host=single.get("host", ""),
+        forwarded_for=tuple(forwarded_for),
+        forwarded=tuple(forwarded),
+        forwarded_proto=single.get("forwarded_proto", ""),
+        forwarded_host=single.get("forwarded_host", ""),
+        real_ip=single.get("real_ip", ""),
+        origin=single.get("origin"),
+        preflight=_preflight(single) if method == "OPTIONS" else None,
+        credentials=presentation.presented,
+        doubled=tuple(doubled),
+        flawed=flawed,
+        model=model[:LONGEST],
+        declared_bytes=_length(single.get("declared_bytes", "")),
+        idempotency_key=single.get("idempotency_key", ""),
+        user_agent=single.get("user_agent", ""),
+        client_request_id=single.get("client_request_id", ""),
+    )
+    return Reading(attempt, presentation.secrets)
+
+
+def _preflight(single: dict[str, str]) -> Preflight | None:
+    """A CORS preflight has an origin and names a method (Fetch, section 3.2.2)."""
+    method = single.get("preflight_method")
+    if method is None or "origin" not in single:
+        return None
+    names = (name.strip().lower() for name in single.get("preflight_headers", "").split(","))
+    return Preflight(method[:32], tuple(name for name in names if name))
+
+
+_MOST_HOPS: Final = 64
+
+
+def _elements(value: bytes) -> list[str]:
+    """The elements of a list header; the rightmost ones where there are more than anybody's chain of proxies has."""
+    return [part.strip()[:LONGEST] for part in value.decode("latin-1").split(",")][-_MOST_HOPS:]
+
+
+def _length(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 19 else None

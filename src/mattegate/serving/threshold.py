@@ -1,0 +1,93 @@
+"""Where a request meets the gate: read the head, decide, and only then let the application see it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from mattegate.ledger.protocols import Unavailable
+from mattegate.serving.exchange import Exchange
+from mattegate.serving.gatehouse import Gatehouse, refusal_for, unavailable
+from mattegate.serving.reading import read_attempt
+from mattegate.vocabulary.attempt import Flawed
+from mattegate.vocabulary.decision import Refused
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from mattegate.serving.routes import Match
+    from mattegate.serving.walk import Walk
+
+VALUES: Final = "mattegate.values"
+"""Where in the scope the named segments of the path stand."""
+
+
+class Table(Protocol):
+    """Finds the route of a path."""
+
+    def match(self, path: str) -> Match:
+        """The route of ``path``."""
+
+
+HeadReader = Callable[["Scope", "Match"], tuple[Flawed | None, str]]
+"""What the surface says of a head: its objection, if it has one, and the model that is asked for."""
+
+
+def no_surface(_: Scope, __: Match) -> tuple[Flawed | None, str]:
+    """Of an application whose wire format the gate does not know, only the general rules are judged."""
+    return None, ""
+
+
+class Threshold:
+    """ASGI around an application; an :class:`~mattegate.serving.envelope.Envelope` must be around it in turn."""
+
+    def __init__(self, app: ASGIApp, *, gatehouse: Gatehouse, table: Table, read_head: HeadReader = no_surface) -> None:
+        self._app = app
+        self._gatehouse = gatehouse
+        self._table = table
+        self._read_head = read_head
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Decide on one request. Raises :class:`Refusal`; the envelope explains it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        walk = await self.admit(scope)
+        if walk.attempt.preflight is not None:
+            await _send_empty(send, [])  # the envelope says what a page may do, as it does on every answer
+        elif walk.attempt.method == "OPTIONS" and walk.attempt.route.methods:
+            await _send_empty(send, [(b"allow", ", ".join(sorted(walk.attempt.route.methods)).encode())])
+        else:
+            await self._app(scope, receive, send)
+
+    async def admit(self, scope: Scope) -> Walk:
+        """Walk up to the work. Raises :class:`Refusal`."""
+        exchange = Exchange.of(scope)
+        match = self._table.match(scope["path"])
+        scope[VALUES] = match.values
+        try:
+            rules = self._gatehouse.rules()
+        except Unavailable as error:
+            raise unavailable(error) from error
+        exchange.at = time.time()
+        flawed, model = self._read_head(scope, match) if match.route.staged else (None, "")
+        reading = read_attempt(
+            scope,
+            match,
+            rules.rulebook.credential,
+            request_id=exchange.request_id,
+            at=exchange.at,
+            flawed=flawed,
+            model=model,
+        )
+        exchange.walk = walk = self._gatehouse.begin(reading, rules)
+        await self._gatehouse.enter(walk, reading.secrets)
+        if isinstance(walk.decision, Refused):
+            raise refusal_for(walk)
+        return walk
+
+
+async def _send_empty(send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

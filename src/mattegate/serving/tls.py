@@ -1,0 +1,235 @@
+"""TLS on our own listener: which certificate is shown, and how a new one takes its place while connections go on.
+
+Every handshake asks for the context of the newest pair of files that fits together, so a renewed certificate needs no
+restart and drops nobody. A new pair that is broken changes nothing but the log and :meth:`TlsKeeper.status`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import ssl
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from mattegate.config.load import ConfigurationError, Fault
+from mattegate.config.settings import ServerSettings
+
+WATCH_S: Final = 2.0
+"""How often it is looked whether the files have changed."""
+TLS_KEY: Final = "mattegate.tls"
+"""Where a request's scope tells of its encryption: ``version``, ``cipher``, ``protocol`` (ALPN) and ``name`` (SNI)."""
+
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""For TLS 1.2: forward secrecy and authenticated encryption only (RFC 9325, section 4.2)."""
+_DAY_S: Final = 86_400
+_SOON_DAYS: Final = 14
+
+_LOG: Final = logging.getLogger("mattegate.tls")
+_NAMES: Final[WeakKeyDictionary[ssl.SSLObject, str]] = WeakKeyDictionary()
+"""The server name that each connection asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsStatus:
+    """The certificate that is shown now. Times are Unix seconds."""
+
+    certificate: Path
+    fingerprint: str
+    """SHA-256 of the certificate, hex."""
+    not_before: float
+    not_after: float
+    loaded_at: float
+    problem: str = ""
+    """Why the files as they are now are not in use; empty where they are."""
+
+    def days_left(self, at: float) -> float:
+        """Days until it expires; negative afterwards."""
+        return (self.not_after - at) / _DAY_S
+
+
+class TlsKeeper:
+    """Holds the context for new connections, and replaces it when the files change."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Load the pair. Raises :class:`ConfigurationError` where it cannot be used."""
+        self._certificate, self._key = certificate, key
+        self._seen = self._stamp()
+        try:
+            self._current, self._status = self._load()
+        except (OSError, ValueError) as error:
+            raise ConfigurationError([Fault("server.tls_certificate", "serve", _sentence(error))]) from None
+        self.context = _bare_context()
+        """What a listener is given; it hands every handshake to the newest context."""
+        self.context.sni_callback = self._choose
+        _tell(self._status)
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> TlsKeeper | None:
+        """The keeper of the files in the settings; ``None`` where there are none.
+
+        Raises :class:`ConfigurationError`, also where only one of the two is given.
+        """
+        if settings.tls_certificate is None and settings.tls_key is None:
+            return None
+        if settings.tls_certificate is None:
+            raise ConfigurationError([Fault("server.tls_certificate", "serve", "is missing; server.tls_key needs it")])
+        if settings.tls_key is None:
+            raise ConfigurationError([Fault("server.tls_key", "serve", "is missing; server.tls_certificate needs it")])
+        return cls(settings.tls_certificate, settings.tls_key)
+
+    def status(self) -> TlsStatus:
+        """The certificate in use, and what is wrong with newer files."""
+        return self._status
+
+    def refresh(self) -> bool:
+        """Take the files' pair if they changed and fit together; whether it was taken."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        try:
+            current, status = self._load()
+        except (OSError, ValueError) as error:
+            self._keep(_sentence(error))
+            self._seen = stamp
+            return False
+        if self._stamp() == stamp:  # else they are being written just now: the next look decides
+            self._current, self._status, self._seen = current, status, stamp
+            _tell(status)
+            return True
+        return False
+
+    async def watch(self, every_s: float = WATCH_S) -> None:
+        """Refresh until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            self.refresh()
+
+    def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        connection.context = self._current
+        if name and isinstance(connection, ssl.SSLObject):
+            _NAMES[connection] = name
+
+    def _load(self) -> tuple[ssl.SSLContext, TlsStatus]:
+        context = _bare_context()
+        context.load_cert_chain(self._certificate, self._key, password=_no_pass_phrase)
+        der = _first_certificate(self._certificate)
+        not_before, not_after = validity_of(der)
+        fingerprint = hashlib.sha256(der).hexdigest()
+        return context, TlsStatus(self._certificate, fingerprint, not_before, not_after, time.time())
+
+    def _keep(self, problem: str) -> None:
+        self._status = replace(self._status, problem=problem)
+        _LOG.error("the new TLS certificate is not used and the old one goes on until it expires: %s", problem)
+
+    def _stamp(self) -> tuple[tuple[int, int, int], ...]:
+        """What changes when a file is replaced or written, be it by name or behind a symbolic link."""
+        return tuple(_identity(path) for path in (self._certificate, self._key))
+
+
+def tls_view(transport: asyncio.BaseTransport) -> dict[str, str] | None:
+    """How a connection is encrypted; ``None`` where it is not."""
+    connection = transport.get_extra_info("ssl_object")
+    if not isinstance(connection, ssl.SSLObject):
+        return None
+    cipher = connection.cipher()
+    return {
+        "version": connection.version() or "",
+        "cipher": cipher[0] if cipher else "",
+        "protocol": connection.selected_alpn_protocol() or "",
+        "name": _NAMES.get(connection, ""),
+    }
+
+
+def validity_of(der: bytes) -> tuple[float, float]:
+    """From when until when a certificate holds, in Unix seconds (RFC 5280, section 4.1).
+
+    Raises ``ValueError`` for bytes that are no certificate.
+    """
+    try:
+        _, inside, _ = _element(der, 0)
+        _, at, _ = _element(der, inside)
+        if der[at] == 0xA0:  # the version, which stands there from version 2 on
+            at = _element(der, at)[2]
+        for _ in ("serial number", "signature algorithm", "issuer"):
+            at = _element(der, at)[2]
+        _, begin, _ = _element(der, at)
+        _, _, second = _element(der, begin)
+        return _moment(der, begin), _moment(der, second)
+    except IndexError:
+        raise ValueError("the certificate ends too early") from None
+
+
+def _element(der: bytes, at: int) -> tuple[int, int, int]:
+    """Tag, first byte and end of the DER element at ``at`` (X.690, section 8.1)."""
+    length, begin = der[at + 1], at + 2
+    if length & 0x80:
+        count = length & 0x7F
+        length, begin = int.from_bytes(der[begin : begin + count], "big"), begin + count
+    return der[at], begin, begin + length
+
+
+def _moment(der: bytes, at: int) -> float:
+    """A UTCTime, whose years are of 1950 to 2049, or a GeneralizedTime (RFC 5280, section 4.1.2.5)."""
+    tag, begin, end = _element(der, at)
+    text = der[begin:end].decode("ascii")
+    if tag == 0x17:
+        text = ("19" if text[:2] >= "50" else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
+
+
+def _bare_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    return context
+
+
+def _first_certificate(path: Path) -> bytes:
+    """The certificate of the server itself, which comes first in a chain, in DER."""
+    end = "-----END CERTIFICATE-----"
+    _, begin, rest = path.read_text("ascii", "replace").partition("-----BEGIN CERTIFICATE-----")
+    body, found, _ = rest.partition(end)
+    if not found:
+        raise ValueError(f"{path} holds no certificate in PEM")
+    return ssl.PEM_cert_to_DER_cert(begin + body + end)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _no_pass_phrase() -> str:
+    raise ValueError("the key is encrypted with a pass phrase; store it without one, readable by this user only")
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return "the key does not belong to the certificate"
+        return f"certificate or key cannot be read as PEM ({error.reason or error})"
+    if isinstance(error, OSError):
+        return f"certificate or key cannot be read: {error.strerror or error}"
+    return str(error)
+
+
+def _tell(status: TlsStatus) -> None:
+    until = datetime.fromtimestamp(status.not_after, UTC).date().isoformat()
+    left = status.days_left(time.time())
+    if left < 0:
+        _LOG.error("TLS certificate %s expired on %s: clients refuse it", status.certificate, until)
+    elif left < _SOON_DAYS:
+        _LOG.warning("TLS certificate %s expires on %s, in %d days", status.certificate, until, left)
+    else:
+        _LOG.info("TLS certificate %s is valid until %s", status.certificate, until)

@@ -1,0 +1,52 @@
+"""One decision on its way: what was asked, what is known so far, where it led. The gatehouse makes it and adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mattegate.vocabulary.facts import Facts
+
+if TYPE_CHECKING:
+    from mattegate.gate.rules import Rules
+    from mattegate.vocabulary.attempt import Attempt
+    from mattegate.vocabulary.decision import Decision, Finding
+    from mattegate.vocabulary.facts import KeyView
+    from mattegate.vocabulary.rulebook import Limit, Tier
+
+
+@dataclass(slots=True)
+class Walk:
+    """One attempt under one rulebook."""
+
+    attempt: Attempt
+    rules: Rules
+    address: str
+    """The client's, through declared proxies."""
+    facts: Facts
+    findings: tuple[Finding, ...] = ()
+    """Of the layers asked so far."""
+    decision: Decision | None = None
+    """Where it ended; ``None`` while the work behind the gate goes on."""
+    caller: KeyView | None = None
+    """Whoever proved themselves, or the anonymous identity; ``None`` before that and on public routes."""
+    tier: Tier | None = None
+    limits: tuple[Limit, ...] = ()
+    epoch: int = 0
+    settled: bool = False
+    """Whether what was reserved is charged."""
+
+    @property
+    def key_id(self) -> str:
+        """The id of the proven key."""
+        return self.caller.id if self.caller else ""
+
+    @property
+    def identity(self) -> str:
+        """The name of whoever pays."""
+        return self.caller.identity.name if self.caller else ""
+
+    @property
+    def reserved(self) -> bool:
+        """Whether units wait to be charged or given back."""
+        return self.facts.claim is not None and self.facts.claim.reserved and not self.settled
