@@ -24,8 +24,8 @@ def _rules(**cors: object) -> Rules:
     return Rules.of(replace(RULEBOOK, cors=CorsRules(**cors)))  # type: ignore[arg-type]
 
 
-def _page(origin: str | None = SHOP, **fields: object) -> Attempt:
-    return replace(ATTEMPT, origin=origin, **fields)
+def _page(origin: str | None = SHOP) -> Attempt:
+    return replace(ATTEMPT, origin=origin)
 
 
 def _preflight(*headers: str, origin: str | None = SHOP, path: str = "/v1/remove-bg") -> Attempt:
@@ -128,7 +128,7 @@ def test_any_header_may_be_allowed() -> None:
     assert headers[b"access-control-allow-headers"] == b"authorization, x-anything"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(some.attempts, some.rules)
 def test_no_header_can_be_split(attempt: Attempt, rules: Rules) -> None:
     """Whatever is presented, names and values stay within one line, and a grant echoes the very origin."""
@@ -154,7 +154,7 @@ def test_a_pattern_that_is_no_origin_is_named(pattern: str) -> None:
 
 def test_the_star_and_cookies_never_go_together() -> None:
     """Any page could then act with its visitor's cookies."""
-    with pytest.raises(ValueError, match="cors.credentials"):
+    with pytest.raises(ValueError, match=r"cors\.credentials"):
         _rules(origins=("*",), credentials=True)
 
 

@@ -25,7 +25,7 @@ from mattegate.vocabulary.rulebook import Rulebook
 from tests.gate import random_situations as some
 from tests.gate.situations import ATTEMPT, FACTS, RULES
 
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=100, deadline=None)
 
 
 @quick

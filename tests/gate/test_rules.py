@@ -8,6 +8,7 @@ import pytest
 
 from mattegate.gate.rules import Rules
 from mattegate.vocabulary.rulebook import (
+    CorsRules,
     CredentialRules,
     HostRules,
     Limit,
@@ -30,6 +31,7 @@ from tests.gate.situations import RULEBOOK, RULES
         (Rulebook(host=HostRules(names=("https://x.example",))), r"hosts.names: 'https://x.example'"),
         (Rulebook(host=HostRules(private_names=("a b",))), r"hosts.private_names: 'a b'"),
         (Rulebook(host=HostRules(private_networks=("lan",))), r"hosts.private_networks: 'lan'"),
+        (Rulebook(cors=CorsRules(headers=("X Y",))), r"cors.allowed_headers: 'X Y'"),
         (Rulebook(credential=CredentialRules(unknown_status=404)), r"keys.unknown_status: 404"),
         (
             Rulebook(credential=CredentialRules(anonymous_tier="gold")),

@@ -181,7 +181,8 @@ def test_neighbours_within_the_prefix_share_a_network(number: int, other: int, b
 
 def test_threads_together_get_exactly_the_allowance() -> None:
     """Eight threads ask at once; together they are let through as often as one would be."""
-    meter, rules, passed = MemoryFloodMeter(), FloodRules(unproven_per_minute=100), []
+    meter, rules = MemoryFloodMeter(), FloodRules(unproven_per_minute=100)
+    passed: list[bool] = []
 
     def many() -> None:
         passed.extend(meter.look(HERE, rules, presented=False, key_id="", at=NOON).unproven_left for _ in range(100))

@@ -33,6 +33,7 @@ class Clock:
         self.now = 100.0
 
     def __call__(self) -> float:
+        """What it shows."""
         return self.now
 
 

@@ -137,3 +137,14 @@ def test_an_interrupted_transaction_leaves_the_database_usable(act: str, tmp_pat
         else:
             bench.meter.release(request, "x", NOON)
         assert bench.book.reconcile(NOON, NOON) == []
+
+
+def test_sweeping_brings_the_log_to_the_disk(tmp_path: Path) -> None:
+    """After a sweep the main file alone, without its log, holds every claim: that is what a power loss cannot take."""
+    with bench_of("book", tmp_path) as bench:
+        request = bench.delivered(claim())
+        bench.meter.sweep(NOON)
+        (tmp_path / "copy.db").write_bytes((tmp_path / "usage.db").read_bytes())
+        copy = UsageDatabase(tmp_path / "copy.db")
+        assert [(row.request_id, row.state) for row in UsageBook(copy).rows()] == [(request, "settled")]
+        copy.close()

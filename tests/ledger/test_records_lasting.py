@@ -20,7 +20,7 @@ from mattegate.ledger.records import Records
 from mattegate.ledger.records_codec import encode_record
 from mattegate.ledger.records_reading import RecordReader
 from mattegate.ledger.records_sqlite import StoreWriter
-from mattegate.ledger.spool import Claimed, frame, parts
+from mattegate.ledger.spool import Claimed, frame, lines, parts
 from tests.ledger.record_samples import KEY, refusal
 
 ROOM = 10**9
@@ -130,6 +130,18 @@ def test_two_importers_do_not_import_twice(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as book:
         book.import_now()
     assert sorted(stored(tmp_path)) == ids(range(300))
+
+
+def test_an_importer_that_read_before_another_finished_imports_nothing(tmp_path: Path) -> None:
+    """Lines that were read from a part which has been imported, removed and forgotten since are not taken again."""
+    with closing(opened(tmp_path)) as book:
+        book.append(refusal(1), proven=True)
+        book._writer.close()
+        (part,) = parts(tmp_path / "spool")
+        late = list(lines(part.read_bytes(), closed=True))
+        book.import_now()
+        assert book._store.take_in(part, late, offset=0) is None
+    assert stored(tmp_path) == ids(range(1, 2))
 
 
 @pytest.mark.parametrize("at", [0, 5, 9, 11, 40, 1_200, -2, -1])

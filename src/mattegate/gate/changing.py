@@ -168,25 +168,30 @@ def _read_choice(text: str, kind: Any) -> Any:
     choices = _choices(kind)
     if type(None) in choices and (text == "none" or (text == "null" and str not in choices)):
         return None  # the text "null" is an origin that pages really send
-    plainest_last = sorted(choices, key=lambda choice: _STRICTEST.get(choice, 5))
-    for choice in (choice for choice in plainest_last if choice is not type(None)):
+    plainest_last = sorted(_values(choices), key=lambda choice: _STRICTEST.get(choice, 5))
+    for choice in plainest_last[:-1]:
         try:
             return read_text(text, choice)
         except ValueError:
             continue
-    raise ValueError(f"{text!r} cannot stand there")
+    return read_text(text, plainest_last[-1])
 
 
 _STRICTEST: Final = {bool: 0, int: 1, float: 2, str: 9}
 
 
 def _first(value: Any, choices: tuple[Any, ...]) -> Any:
-    for choice in choices:
+    *others, last = _values(choices)
+    for choice in others:
         try:
             return read_json(value, choice)
         except ValueError:
             continue
-    raise ValueError(f"{value!r} cannot stand there")
+    return read_json(value, last)
+
+
+def _values(choices: tuple[Any, ...]) -> list[Any]:
+    return [choice for choice in choices if choice is not type(None)]
 
 
 def _read_bool(text: str) -> bool:
@@ -223,7 +228,7 @@ def _choices(kind: Any) -> tuple[Any, ...]:
 
 def _narrowed(value: Any, kind: Any) -> Any:
     """The member of a union that ``value`` is, or would be if it were there."""
-    choices = [choice for choice in _choices(kind) if choice is not type(None)]
+    choices = _values(_choices(kind))
     if not choices:
         return kind
     plain = [choice for choice in choices if isinstance(choice, type) and type(value) is choice]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from mattegate.gate.layers.origin import permits
-from mattegate.gate.rules import Rules
+from mattegate.gate.rules import Rules, is_token
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Allowed, Refused
 from mattegate.vocabulary.reasons import REASONS
@@ -84,7 +84,7 @@ def _allowed_headers(asked: tuple[str, ...], rules: Rules) -> bytes:
     cors = rules.rulebook.cors
     names = dict.fromkeys(name.lower() for name in cors.headers if name != "*")
     if cors.explain or cors.shadow or "*" in rules.page_headers:
-        names |= dict.fromkeys(name.lower() for name in asked if _is_token(name))
+        names |= dict.fromkeys(name.lower() for name in asked if is_token(name))
     return ", ".join(names).encode()
 
 
@@ -97,7 +97,3 @@ def _why(decision: Refused, docs: str) -> Headers:
 
 def _printable(text: str) -> bool:
     return text.isascii() and text.isprintable()
-
-
-def _is_token(name: str) -> bool:
-    return bool(name) and name.isascii() and all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name)

@@ -73,7 +73,7 @@ class Rules:
             private_networks=Networks.of(rulebook.host.private_networks, "hosts.private_networks"),
             origins=_origins(rulebook.cors),
             home=Origins.of(rulebook.cors.public_urls, "cors.public_urls"),
-            page_headers=frozenset(name.lower() for name in rulebook.cors.headers),
+            page_headers=_page_headers(rulebook.cors),
             tiers=tiers,
             environments=frozenset(rulebook.credential.environments),
             anonymous=_anonymous(rulebook.credential, tiers),
@@ -109,6 +109,18 @@ def _origins(cors: CorsRules) -> Origins:
     if origins.every and cors.credentials:
         raise ValueError("cors.allowed_origins: '*' cannot stand together with cors.credentials = true; name the pages")
     return origins
+
+
+def _page_headers(cors: CorsRules) -> frozenset[str]:
+    for name in cors.headers:
+        if not is_token(name):
+            raise ValueError(f"cors.allowed_headers: {name!r} is not the name of a header")
+    return frozenset(name.lower() for name in cors.headers)
+
+
+def is_token(name: str) -> bool:
+    """Whether a text can be the name of a header (RFC 9110, section 5.6.2); ``*`` is one."""
+    return bool(name) and name.isascii() and all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name)
 
 
 def _tiers(tiers: tuple[Tier, ...]) -> dict[str, Tier]:

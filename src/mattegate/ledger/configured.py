@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Final
 
 from mattegate.ledger.account_values import checked_foreign
@@ -75,6 +74,6 @@ def _join(stored: Snapshot, listed: Mapping[tuple[bytes, ...], StoredKey]) -> Sn
     ]
     return replace(
         stored,
-        keys=MappingProxyType({**stored.keys, **{key.view.id: key for key in new}}),
-        foreign=MappingProxyType({**stored.foreign, **{key.digest: key for key in new if key.foreign}}),
+        keys={**stored.keys, **{key.view.id: key for key in new}},
+        foreign={**stored.foreign, **{key.digest: key for key in new if key.foreign}},
     )

@@ -125,7 +125,10 @@ class SqliteMeter:
             return True
 
     def sweep(self, at: float) -> int:
-        """Release reservations whose lease is over, and forget counters of long past windows."""
+        """Release reservations whose lease is over, forget what is long past, and bring the log to the disk.
+
+        Call it every few seconds.
+        """
         swept = 0
         while batch := self._sweep_some(at):
             swept += batch
@@ -135,6 +138,7 @@ class SqliteMeter:
                 _end_replay(db, request_id, "released")
             db.execute("DELETE FROM replays WHERE at < ?", (at - 2 * HOLDS_S,))
             db.execute("DELETE FROM notices WHERE window < ?", (micros(at - KEEP_COUNTERS_S),))
+        self._database.checkpoint()
         return swept
 
     # --- inside the transaction -----------------------------------------------------------------------------

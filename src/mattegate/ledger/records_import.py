@@ -56,7 +56,7 @@ class Importer:
             with answering(NAME):
                 for part in parts(self._spool):
                     imported = self._part(part, imported)
-                self._store.forget_parts([part.name for part in parts(self._spool)])
+                self._forget_gone()
             if imported.records:
                 self._room.measured(self._reader.unproven_bytes())
             return imported
@@ -76,7 +76,9 @@ class Importer:
         while True:
             offset = self._reader.offsets().get(part.name, 0)
             data = read_some(part, offset)
-            taken = self._store.take_in(part.name, lines(data, offset, closed=closed), offset=offset)
+            if not data:
+                return imported
+            taken = self._store.take_in(part, lines(data, offset, closed=closed), offset=offset)
             if taken is None:
                 continue  # another importer was here: go on from where it is now
             if taken.end == offset:
@@ -84,6 +86,11 @@ class Importer:
             imported += taken
             _tell_damage(part, taken)
             self._room.moved(taken.unproven_bytes)
+
+    def _forget_gone(self) -> None:
+        known = self._reader.offsets().keys()
+        if gone := known - {part.name for part in parts(self._spool)}:
+            self._store.forget_parts(gone)
 
     def _write_counts(self) -> None:
         counts = self._dropped.take()

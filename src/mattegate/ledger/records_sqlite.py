@@ -190,10 +190,14 @@ class StoreWriter:
         with self._lock:
             self._connection.close()
 
-    def take_in(self, part: str, lines: Iterable[Line], *, offset: int) -> Taken | None:
-        """Import ``lines``, read from ``offset`` on; ``None`` where another import was here first."""
+    def take_in(self, path: Path, lines: Iterable[Line], *, offset: int) -> Taken | None:
+        """Import ``lines``, read from ``offset`` of the part on; ``None`` where another import was here first.
+
+        An offset that is forgotten reads as 0 again, but only once the part itself is gone.
+        """
+        part = path.name
         with self._writing():
-            if self._offset(part) != offset:
+            if self._offset(part) != offset or not path.exists():
                 return None
             taken = Taken(end=offset)
             for line in lines:
@@ -205,11 +209,10 @@ class StoreWriter:
                 )
             return taken
 
-    def forget_parts(self, there: Iterable[str]) -> None:
+    def forget_parts(self, gone: Iterable[str]) -> None:
         """Drop the offsets of parts that are gone; a name never comes back."""
         with self._writing():
-            known = {name for (name,) in self._do("SELECT name FROM parts")}
-            self._connection.executemany("DELETE FROM parts WHERE name = ?", [(name,) for name in known - set(there)])
+            self._connection.executemany("DELETE FROM parts WHERE name = ?", [(name,) for name in gone])
 
     def count_dropped(self, counts: Sequence[DroppedCount]) -> None:
         """Add to what is counted by hour and reason."""

@@ -1,8 +1,10 @@
 """The open ``usage.db``: one writer and one reader connection, each behind a lock of its own.
 
 ``synchronous = NORMAL`` in WAL mode: a committed claim survives ``kill -9`` of every process, because it lies in the
-page cache of the system. A power loss may take the commits since the last checkpoint (a checkpoint is synced, and one
-comes every thousand pages); what is left is whole, never half a claim.
+page cache of the system. A power loss may take the commits since the last checkpoint, which is synced; what is left is
+whole, never half a claim. Checkpoints are made by :meth:`UsageDatabase.checkpoint`, which the meter's sweep calls, on
+the reader's connection: the writer does not wait for the disk. Only a log that has grown to :data:`_LOG_PAGES` is
+checkpointed by the claim that finds it so.
 
 ``control.db`` is attached read-only, so that a claim compares the epoch inside its own transaction without locking
 the writers of keys out: ``BEGIN IMMEDIATE`` takes only a read snapshot of a read-only attachment.
@@ -23,6 +25,7 @@ from mattegate.ledger.migrations import migrate
 from mattegate.ledger.protocols import Unavailable
 from mattegate.ledger.usage_schema import USAGE
 
+_LOG_PAGES: Final = 8_000
 _OUR_BUGS: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
@@ -68,6 +71,11 @@ class UsageDatabase:
         with self._reading, _answering(), transaction(self._reader, "DEFERRED"):
             yield self._reader
 
+    def checkpoint(self) -> None:
+        """Bring the log into the database and to the disk, beside claims that go on; what is in use waits."""
+        with self._reading, _answering():
+            self._reader.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def epoch(self, db: sqlite3.Connection) -> int | None:
         """The newest epoch as seen by the transaction on ``db``; ``None`` where there is nothing to compare with."""
         if self._attached:
@@ -108,4 +116,5 @@ def _open(path: Path | None, busy_ms: int) -> sqlite3.Connection:
     db = sqlite3.connect(address, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False, uri=True)
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA trusted_schema = OFF")
+    db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     return db

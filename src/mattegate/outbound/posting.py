@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 DEADLINE_S: Final = 5.0
-"""For all of it: look-up, connection, TLS, sending, the head of the answer."""
+"""For look-up, connection, TLS, sending and the head of the answer together; as long again for its body."""
 MAX_ANSWER: Final = 64 * 1024
 """Bytes of an answer that are read at most; none is kept."""
 
@@ -56,35 +56,31 @@ class HttpPost:
     async def __call__(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Posted:
         """Send it, and read no more of the answer than is polite."""
         try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._exchange(url, headers, body)
+            # trust_env=False: a netrc would add credentials of this machine's user
+            async with httpx2.AsyncClient(verify=self._tls, trust_env=False, timeout=self._deadline_s) as client:
+                request = client.build_request("POST", url, headers=dict(headers), content=body)
+                async with asyncio.timeout(self._deadline_s):
+                    answer = await client.send(request, stream=True, follow_redirects=False)
+                await self._drain(answer)
+                return Posted(answer.status_code, answer.headers.get("retry-after", ""))
         except TimeoutError as error:
             raise Unreachable(f"no answer within {self._deadline_s:g} s") from error
         except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
             raise Unreachable(f"no answer ({type(error).__name__})") from error
 
-    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
-        # trust_env=False: a netrc would add credentials of this machine's user
-        async with (
-            httpx2.AsyncClient(
-                verify=self._tls, trust_env=False, follow_redirects=False, timeout=self._deadline_s
-            ) as client,
-            client.stream("POST", url, headers=dict(headers), content=body) as answer,
-        ):
-            await self._drain(answer)
-            return Posted(answer.status_code, answer.headers.get("retry-after", ""))
-
     async def _drain(self, answer: httpx2.Response) -> None:
         """Let a short answer finish in peace. It is the status that counts, whatever becomes of the rest."""
         read = 0
         try:
-            async with asyncio.timeout(self._deadline_s / 2):
+            async with asyncio.timeout(self._deadline_s):
                 async for chunk in answer.aiter_raw():
                     read += len(chunk)
                     if read >= self._max_answer:
-                        return
+                        break
         except (httpx2.TransportError, TimeoutError):
-            return
+            pass
+        finally:
+            await answer.aclose()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -18,8 +18,10 @@ _ALLOWED: Final = Finding("policy", Effect.ALLOW)
 def judge(case: Case) -> Finding | FactName:
     """Refuse what the caller's tier, scopes or the bindings of the key do not cover."""
     key = case.caller
+    if case.attempt.route.public:
+        return _PUBLIC
     if key is None:
-        return _PUBLIC if case.attempt.route.public else FactName.CREDENTIAL
+        raise LookupError("nobody proved themselves, yet the credential layer let the attempt pass")
     tier, scope = key.identity.tier, case.attempt.route.scope
     if tier not in case.rules.tiers:
         return _deny("policy.tier_missing", {"tier": tier, "identity": key.identity.id}, f"tiers.{tier}")
