@@ -221,7 +221,7 @@ def test_a_delivered_answer_can_be_had_three_times_more(bench: Bench) -> None:
         bench.meter.settle(again.request_id, Usage(images=7), NOON + 2000)
         bench.meter.release(again.request_id, "too late", NOON + 2000)
     fact = bench.meter.claim(claim(key="k", at=NOON + 4000))
-    assert (fact.conflict, fact.holder, fact.replay) == ("idempotency.exhausted", first, 3)
+    assert (fact.conflict, fact.holder, fact.replay) == ("idempotency.exhausted", first, 4)
     assert bench.left(*LIMITS) == standing
     assert (bench.row(first).replays, bench.row(first).usage.images) == (3, 1)
 

@@ -92,7 +92,7 @@ def test_every_fault_is_told_at_once_and_nothing_stays_taken(tmp_path: Path) -> 
     app = object.__new__(BareApp)
     with pytest.raises(ConfigurationError) as fault:
         serve(app, settings, admin=app)
-    assert [each.setting for each in fault.value.faults] == ["server.tls_certificate", "server.port", "admin.host"]
+    assert [each.setting for each in fault.value.faults] == ["server.tls_certificate", "server.host", "admin.host"]
 
 
 def test_a_refused_address_ends_the_start_with_the_sentence() -> None:

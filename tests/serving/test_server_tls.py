@@ -296,6 +296,14 @@ def test_a_certificate_near_its_end_is_told_at_the_start(tmp_path: Path, caplog:
     assert re.search(r"expires on \d{4}-\d\d-\d\d, in [23] days", caplog.text)
 
 
+def test_a_key_that_everybody_can_read_is_told(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    """It is used, since containers mount secrets so, but the log says how to close it."""
+    for mode, told in ((0o640, False), (0o644, True)):
+        pair.key.chmod(mode)
+        TlsKeeper(pair.certificate, pair.key)
+        assert ("every user of this machine" in caplog.text) is told
+
+
 @pytest.mark.parametrize(
     ("certificate", "key", "setting", "problem"),
     [

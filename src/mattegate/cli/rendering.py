@@ -74,7 +74,7 @@ def tell_faults(faults: Sequence[Fault]) -> None:
     """Everything that is wrong with the configuration."""
     write_error(f"mattegate: the configuration has {len(faults)} fault{'s' * (len(faults) != 1)}")
     for fault in faults:
-        write_error(f"  {fault}")
+        write_error(f"  {fault.told}")
 
 
 def write_error(line: str) -> None:

@@ -109,11 +109,11 @@ def _cors(cors: CorsSettings) -> CorsRules:
 def _credential(settings: Settings, foreign_keys: bool, foreign_prefixes: Collection[str]) -> CredentialRules:
     keys = settings.keys
     prefixes = ((keys.prefix_prod, "prod"), (keys.prefix_test, "test"))
-    foreign = {*foreign_prefixes, *map(foreign_prefix, settings.api_keys)} - {"", *dict(prefixes)}
+    listed = {foreign_prefix(key) for key in settings.api_keys}
     return CredentialRules(
         prefixes=prefixes,
-        foreign_prefixes=tuple(sorted(foreign)),
-        foreign_keys=foreign_keys or bool(settings.api_keys),
+        foreign_prefixes=tuple(sorted({*foreign_prefixes, *listed} - {""})),
+        foreign_keys=foreign_keys or "" in listed,
         environments=tuple(sorted(set(keys.environments))),
         unknown_status=keys.unknown_status,
         anonymous_tier=keys.unsafe_anonymous,

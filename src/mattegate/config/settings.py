@@ -244,7 +244,7 @@ class LimitSettings:
 
     store: str = "sqlite"
     """memory, sqlite or redis."""
-    redis_url: str = ""
+    redis_url: str = field(default="", repr=False)
     """redis://… when the store is redis."""
     on_loss: str = "refuse"
     """When redis does not answer: refuse (503), or local (count rates in this process until it is back)."""
@@ -270,7 +270,7 @@ class RecordSettings:
 class NoticeSettings:
     """Where notices go: about old keys, unused keys, quotas nearly used up."""
 
-    webhook_url: str = ""
+    webhook_url: str = field(default="", repr=False)
     """Posted to as Standard Webhooks."""
     mail_to: tuple[str, ...] = ()
     """Operators' addresses."""

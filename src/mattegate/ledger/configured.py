@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from mattegate.config.rulebook import foreign_prefix
 from mattegate.ledger.account_values import checked_foreign
 from mattegate.ledger.protocols import Keyring, Snapshot, StoredKey
 from mattegate.signing.keys import digest_key, id_of
@@ -63,7 +64,8 @@ def _listed(text: str, identity: IdentityView, peppers: Peppers, rules: Credenti
     environment = next((kind for prefix, kind in rules.prefixes if text.startswith(prefix)), "")
     own = id_of(text) if environment else None
     view = KeyView(own or f"cfg_{digest.hex()[:12]}", identity, name=CONFIGURED, environment=environment or "prod")
-    return StoredKey(view, digest, pepper.version, foreign=own is None)
+    brand = "" if own else foreign_prefix(text)
+    return StoredKey(view, digest, pepper.version, foreign=own is None, brand=brand)
 
 
 def _join(stored: Snapshot, listed: Mapping[tuple[bytes, ...], StoredKey]) -> Snapshot:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
+from mattegate.config.rulebook import foreign_prefix
 from mattegate.ledger import key_acts
 from mattegate.ledger.account_values import (
     checked_expiry,
@@ -111,7 +112,7 @@ class KeyDesk(Workplace):
         view = KeyView(
             key_id or self._id("imp_"), _NOBODY, name=name, environment=own or environment, created_at=at
         )  # fmt: skip
-        return replace(self._stored(view, text), foreign=key_id is None)
+        return replace(self._stored(view, text), foreign=key_id is None, brand="" if key_id else foreign_prefix(text))
 
     def update_key(
         self,
@@ -195,7 +196,10 @@ class KeyDesk(Workplace):
             row = rows.key(key_id)
             if row is None or not self._proves(text, row.stored.digest, row.stored.pepper_version):
                 raise Refusal("account.not_found", what="key", name=key_id)
-            new = replace(row, stored=replace(self._stored(row.stored.view, text), foreign=row.stored.foreign))
+            new = replace(
+                row,
+                stored=replace(self._stored(row.stored.view, text), foreign=row.stored.foreign, brand=row.stored.brand),
+            )
             details: dict[str, Plain] = {"pepper": new.stored.pepper_version, "before": row.stored.pepper_version}
             return new, Change("key.repepper", key_id, details, keys=(new,)) if new != row else None
 

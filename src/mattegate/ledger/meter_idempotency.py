@@ -22,9 +22,8 @@ def under_key(holder: UsageRow) -> ClaimFact:
     """The answer to a claim whose key belongs to ``holder``, which is reserved or settled."""
     if holder.state == "reserved":
         return ClaimFact(conflict="idempotency.in_progress", holder=holder.request_id)
-    if holder.replays >= REPLAYS:
-        return ClaimFact(conflict="idempotency.exhausted", holder=holder.request_id, replay=holder.replays)
-    return ClaimFact(replay=holder.replays + 1, holder=holder.request_id)
+    conflict = "idempotency.exhausted" if holder.replays >= REPLAYS else ""
+    return ClaimFact(replay=holder.replays + 1, conflict=conflict, holder=holder.request_id)
 
 
 def too_many_aborts(oldest_counted: float, at: float) -> ClaimFact:

@@ -51,6 +51,7 @@ CONTROL: Final = (
             digest BLOB NOT NULL UNIQUE,
             pepper_version INTEGER NOT NULL,
             "foreign" INTEGER NOT NULL,
+            brand TEXT NOT NULL,
             enabled_at REAL NOT NULL,
             changed INTEGER NOT NULL
         ) STRICT""",

@@ -89,7 +89,7 @@ def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT)
     with ExitStack() as stack:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         secrets_of(settings, environ)  # before anything else lies in the folder
-        stack.enter_context(lock_home(folder))
+        stack.enter_context(lock_home(settings.home))
         accounts = stack.enter_context(open_accounts(settings, environ))
         database = stack.enter_context(closing(UsageDatabase(folder / USAGE_FILE, control=folder / FILE)))
         store = _limit_store(settings.limits)

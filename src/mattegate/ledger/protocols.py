@@ -43,6 +43,8 @@ class StoredKey:
     pepper_version: int
     foreign: bool = False
     """Brought from elsewhere: found by its digest, since it carries no id."""
+    brand: str = ""
+    """How a foreign key begins, where that is a brand and no secret; what a mistyped one is told to begin with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,8 @@ class UsedKeys(Protocol):
 class GateParts:
     """What the gatehouse rests on."""
 
-    rules: Callable[[bool], Rules]
-    """The rules in force; told whether there are foreign keys."""
+    rules: Callable[[Snapshot], Rules]
+    """The rules in force; what keys look like depends on which there are."""
     keyring: Keyring
     peppers: Peppers
     meter: Meter
@@ -93,7 +93,7 @@ class Gatehouse:
 
     def rules(self) -> Rules:
         """The rules in force for a request that begins now. Raises :class:`Unavailable` where keys cannot be read."""
-        return self._parts.rules(bool(self._parts.keyring.snapshot().foreign))
+        return self._parts.rules(self._parts.keyring.snapshot())
 
     @staticmethod
     def begin(reading: Reading, rules: Rules) -> Walk:

@@ -7,6 +7,7 @@ word ``insecure``. The admin plane stands on loopback, whatever is said.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import resource
 import signal
@@ -279,7 +280,8 @@ def _listen(part: str, family: socket.AddressFamily, address: str, port: int) ->
         listener.listen(BACKLOG)  # who connects before the engine has started waits, and is not turned away
     except OSError as error:
         listener.close()
-        raise _fault(f"{part}.port", f"cannot listen on {address} port {port}: {error.strerror}") from None
+        setting = "host" if error.errno == errno.EADDRNOTAVAIL else "port"
+        raise _fault(f"{part}.{setting}", f"cannot listen on {address} port {port}: {error.strerror}") from None
     return listener
 
 

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 import ssl
+import stat
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -64,6 +65,8 @@ class TlsKeeper:
             self._current, self._status = self._load()
         except (OSError, ValueError) as error:
             raise ConfigurationError([Fault("server.tls_certificate", "serve", _sentence(error))]) from None
+        if stat.S_IMODE(key.stat().st_mode) & stat.S_IROTH:
+            _LOG.warning("TLS key %s can be read by every user of this machine; chmod 600 closes it", key)
         self.context = _bare_context()
         """What a listener is given; it hands every handshake to the newest context."""
         self.context.sni_callback = self._choose

@@ -122,7 +122,7 @@ class CredentialRules:
     foreign_prefixes: tuple[str, ...] = ()
     """Prefixes of keys that were brought from elsewhere; they have no id and no checksum."""
     foreign_keys: bool = False
-    """Whether any such key exists, so that a credential without a known prefix may be one."""
+    """Whether there is a key without a known prefix, so that any text may be one."""
     environments: tuple[str, ...] = ("prod", "test")
     """The environments that this server serves."""
     unknown_status: int = 403
