@@ -24,7 +24,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	@touch $@
 
 run: $(STAMP) ## fetch the default model, start the server, print a ready-to-paste curl line
-	@$(BIN)/mattegate serve --pull
+	@$(BIN)/mattegate serve --pull --first-key
 
 test: check ## every test, real servers included
 	@$(BIN)/python -m pytest -m "not long"

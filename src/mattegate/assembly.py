@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
+from mattegate.config.faults import ConfigurationError, Fault
+from mattegate.config.rulebook import build_rulebook
 from mattegate.config.settings import Settings
 from mattegate.cutout.engine.pool import WorkerPool
 from mattegate.cutout.engine.protocol import Engine
@@ -16,8 +20,14 @@ from mattegate.cutout.models.library import ModelLibrary
 
 if TYPE_CHECKING:
     from mattegate.ledger.opening import Books
+    from mattegate.ledger.protocols import Keyring
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.rulekeeper import RuleKeeper
+    from mattegate.tasks.schedule import Scheduler
+
+_LOG: Final = logging.getLogger("mattegate.gate")
+_MOST_TOLD: Final = 200
+"""Keys that are told one by one at the start."""
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -65,17 +75,26 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
         yield OpenGate(Gatehouse(parts), rules, books, thread)
 
 
-def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
+def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callable[[], Settings]) -> None:
     """Serve until SIGTERM or SIGINT, then drain; blocks.
 
-    ``on_ready`` is told the API's base URL once, when ``/ready`` answers 200.
+    ``on_ready`` is told the API's base URL once, when ``/ready`` answers 200. ``reread`` reads the configuration again
+    at SIGHUP.
 
     Raises what :func:`open_gate` does, and :class:`~mattegate.config.faults.ConfigurationError` for an address that
     must not or cannot be listened on.
     """
-    from mattegate.serving import app, server  # noqa: PLC0415
+    from mattegate.serving import access, app, server  # noqa: PLC0415
+    from mattegate.serving.echo import Echo  # noqa: PLC0415
+    from mattegate.serving.reload import Rereading, on_hangup  # noqa: PLC0415
 
-    with open_gate(settings) as gate:
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(access.open_access_log(settings.log.file)))
+        access.send_lines_to(log)
+        gate = stack.enter_context(open_gate(settings))
+        tell_keys(gate.books.keyring)
+        rereading = Rereading(settings, reread, partial(_apply, gate))
+        scheduler = build_scheduler(settings, gate)
         api = app.DataPlane(
             settings,
             build_engine(settings),
@@ -83,5 +102,60 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
             records=gate.books.records,
             standing=gate.books.usage.standing,
             models=ModelLibrary(settings).offered,
+            echo=Echo(gate.books.tickets, prefix=settings.server.prefix, key_prefixes=key_prefixes(settings)),
+            companions=(scheduler.run, lambda: on_hangup(log.reopen, rereading)),
         )
         server.serve(api, settings, on_ready=on_ready)
+
+
+def build_scheduler(settings: Settings, gate: OpenGate) -> Scheduler:
+    """Everything that is done again and again, and where its notices go.
+
+    Raises :class:`~mattegate.config.faults.ConfigurationError` for notices that cannot be sent as they are set.
+    """
+    from mattegate.outbound.channels import open_channels  # noqa: PLC0415
+    from mattegate.outbound.dispatch import Dispatcher  # noqa: PLC0415
+    from mattegate.outbound.outbox import MemoryOutbox  # noqa: PLC0415
+    from mattegate.outbound.posting import HttpPost  # noqa: PLC0415
+    from mattegate.tasks.build import standing_tasks  # noqa: PLC0415
+    from mattegate.tasks.schedule import Scheduler  # noqa: PLC0415
+
+    secrets_file = settings.secrets_dir / "webhook"
+    try:
+        channels = open_channels(settings.notices, secrets_file=secrets_file, post=HttpPost(), source="/mattegate")
+    except ValueError as error:
+        raise ConfigurationError([Fault("notices", "serve", str(error))]) from None
+    books = gate.books
+    tasks = standing_tasks(
+        settings,
+        accounts=books.accounts.control,
+        uses=books.used_keys,
+        leases=books.meter,
+        quotas=books.usage,
+        limits_of=gate.gatehouse.limits_of,
+        records=books.records,
+        dispatcher=Dispatcher(channels, MemoryOutbox()),
+        executor=gate.thread,
+    )
+    return Scheduler(tasks)
+
+
+def tell_keys(keyring: Keyring) -> None:
+    """Say at the start which keys are known, by their ids: what an operator looks for when none is accepted."""
+    snapshot = keyring.snapshot()
+    for key in list(snapshot.keys.values())[:_MOST_TOLD]:
+        _LOG.info("api key loaded: %s (%s)", key.view.id, key.view.state)
+    _LOG.info("auth initialized: %d API keys", len(snapshot.keys))
+    if not snapshot.keys:
+        _LOG.warning("there is no API key, so every cut-out is refused; make one: mattegate keys create --name NAME")
+
+
+def key_prefixes(settings: Settings) -> tuple[str, ...]:
+    """How keys of this server begin."""
+    return settings.keys.prefix_prod, settings.keys.prefix_test
+
+
+def _apply(gate: OpenGate, settings: Settings) -> None:
+    gate.rules.change(settings)
+    rules = build_rulebook(settings).credential
+    gate.books.keyring.list_keys(settings.api_keys, tier=settings.keys.import_tier, rules=rules)

@@ -28,7 +28,8 @@ def test_every_entry_is_complete(reason: Reason) -> None:
         assert string.Formatter().vformat(text, (), _AnyFacts())
     assert reason.sentence.endswith("."), reason.sentence
     assert reason.error_type.endswith("Exception")
-    assert (reason.retry_after_s is not None) == (reason.status == 503 and reason.layer in {"capacity", "engine"})
+    passes = reason.status == 503 and reason.layer in {"capacity", "engine", "dependency"}
+    assert (reason.retry_after_s is not None) == (passes or reason.code == "idempotency.in_progress")
 
 
 def test_anchors_are_unique() -> None:

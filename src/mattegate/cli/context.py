@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 class Serve(Protocol):
     """Serve until told to stop."""
 
-    def __call__(self, settings: Settings, *, on_ready: Callable[[str], None]) -> None:
-        """``on_ready`` is called once with the API's base URL, when ``/ready`` would answer 200."""
+    def __call__(self, settings: Settings, *, on_ready: Callable[[str], None], reread: Callable[[], Settings]) -> None:
+        """``on_ready`` is called once with the API's base URL, when ``/ready`` would answer 200.
+
+        ``reread`` reads the same configuration again.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,10 @@ def real_services() -> Services:
 
         return assembly.build_engine(settings)
 
-    def serve(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
+    def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callable[[], Settings]) -> None:
         from mattegate import assembly  # noqa: PLC0415
 
-        assembly.serve(settings, on_ready=on_ready)
+        assembly.serve(settings, on_ready=on_ready, reread=reread)
 
     return Services(build_engine, serve)
 

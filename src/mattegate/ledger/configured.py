@@ -23,39 +23,47 @@ CONFIGURED: Final = "config"
 
 
 class ConfiguredKeyring(Keyring):
-    """The snapshots of ``source`` with the keys ``listed`` in them."""
+    """The snapshots of ``source`` with the listed keys in them; none at first."""
 
-    def __init__(self, source: Keyring, listed: Mapping[tuple[bytes, ...], StoredKey]) -> None:
-        self._source, self._listed = source, listed
-        first = source.snapshot()
-        self._joined = (first, _join(first, listed))
+    def __init__(self, source: Keyring, peppers: Peppers) -> None:
+        self._source, self._peppers = source, peppers
+        self._listed: Mapping[tuple[bytes, ...], StoredKey] = {}
+        self._joined: tuple[Snapshot, Snapshot] | None = None
+
+    def list_keys(self, texts: Iterable[str], *, tier: str, rules: CredentialRules) -> None:
+        """Let ``texts`` be the listed keys from the next request on, of the identity ``config`` of ``tier``.
+
+        Their ids are ``cfg_`` and twelve hex digits of their digest; a text that is a key of our own making keeps its
+        id. Raises :class:`~mattegate.vocabulary.refusal.Refusal` ``account.invalid`` for a text that no header can
+        carry; the old list stays then.
+        """
+        identity = IdentityView(CONFIGURED, CONFIGURED, tier)
+        self._listed = {
+            tuple(digest_key(text, pepper) for pepper in self._peppers.all): _listed(
+                checked_foreign(text), identity, self._peppers, rules
+            )
+            for text in texts
+        }
+        self._joined = None
 
     def snapshot(self) -> Snapshot:
-        """As free as the source's own: it is joined anew only when the source has another one."""
-        stored, joined = self._source.snapshot(), self._joined
-        if joined[0] is not stored:
+        """As free as the source's own: it is joined anew only when one of the two has changed."""
+        stored = self._source.snapshot()
+        if not self._listed:
+            return stored
+        joined = self._joined
+        if joined is None or joined[0] is not stored:
             self._joined = joined = (stored, _join(stored, self._listed))
         return joined[1]
 
 
 def with_configured(
     source: Keyring, texts: Iterable[str], *, tier: str, peppers: Peppers, rules: CredentialRules
-) -> Keyring:
-    """``source`` and the keys ``texts``, which belong to the identity ``config`` of ``tier``.
-
-    Their ids are ``cfg_`` and twelve hex digits of their digest; a text that is a key of our own making keeps its id.
-
-    Raises :class:`~mattegate.vocabulary.refusal.Refusal` ``account.invalid`` for a text that no header can carry, and
-    ``Unavailable``.
-    """
-    identity = IdentityView(CONFIGURED, CONFIGURED, tier)
-    listed = {
-        tuple(digest_key(text, pepper) for pepper in peppers.all): _listed(
-            checked_foreign(text), identity, peppers, rules
-        )
-        for text in texts
-    }
-    return ConfiguredKeyring(source, listed) if listed else source
+) -> ConfiguredKeyring:
+    """``source`` and the keys ``texts``: see :meth:`ConfiguredKeyring.list_keys`."""
+    keyring = ConfiguredKeyring(source, peppers)
+    keyring.list_keys(texts, tier=tier, rules=rules)
+    return keyring
 
 
 def _listed(text: str, identity: IdentityView, peppers: Peppers, rules: CredentialRules) -> StoredKey:

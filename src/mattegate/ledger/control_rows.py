@@ -94,8 +94,8 @@ def key_columns(row: KeyRow) -> Columns:
     return (
         view.id, view.identity.id, view.name, view.environment, str(view.state), view.created_at, view.expires_at,
         view.replaced_by, None if view.scopes is None else _json(view.scopes), _json(view.addresses),
-        _json(view.origins), _json(view.models), stored.digest, stored.pepper_version, int(stored.foreign), stored.brand,
-        row.enabled_at,
+        _json(view.origins), _json(view.models), stored.digest, stored.pepper_version, int(stored.foreign),
+        stored.brand, row.enabled_at,
     )  # fmt: skip
 
 

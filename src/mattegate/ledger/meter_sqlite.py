@@ -4,12 +4,14 @@ A row goes ``reserved`` → ``settled`` or ``released``, and by :meth:`SqliteMet
 ``released``; no row is ever deleted. Every act may be repeated under its request id.
 
 What a death leaves behind: a claim is on disk before the body is read, and its row is ``settled`` before the first
-byte of the answer goes out. A reservation that nobody settles counts as released when its lease is over. Work that
-delivers after that is charged all the same, past the limits if need be.
+byte of the answer goes out. A reservation that nobody settles counts as released when its lease is over, and at once
+by :meth:`SqliteMeter.recover` where its process is known to be dead. Work that delivers after that is charged all the
+same, past the limits if need be.
 """
 
 from __future__ import annotations
 
+import math
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -124,14 +126,24 @@ class SqliteMeter:
             usage_rows.tell(db, known.seq, "refunded", at)
             return True
 
+    def recover(self, at: float) -> int:
+        """Release what a dead process left reserved, whatever its lease, and forgive replays that it did not end.
+
+        Only for the one process that writes this database, before it takes its first claim: nobody works on them, so
+        callers who try again under their idempotency keys need not wait for leases. Returns how many were released.
+        """
+        left = self._release_lapsed(at, lease_before=math.inf)
+        with self._database.write() as db:
+            for (request_id,) in db.execute(_DEAD_REPLAYS, (math.inf,)).fetchall():
+                _end_replay(db, request_id, "released")
+        return left
+
     def sweep(self, at: float) -> int:
         """Release reservations whose lease is over, forget what is long past, and bring the log to the disk.
 
         Call it every few seconds.
         """
-        swept = 0
-        while batch := self._sweep_some(at):
-            swept += batch
+        swept = self._release_lapsed(at, lease_before=at)
         with self._database.write() as db:
             usage_counters.sweep(db, before=micros(at - KEEP_COUNTERS_S))
             for (request_id,) in db.execute(_DEAD_REPLAYS, (at - REPLAY_LEASE_S,)).fetchall():
@@ -231,9 +243,15 @@ class SqliteMeter:
             (at, why, known.seq),
         )
 
-    def _sweep_some(self, at: float) -> int:
+    def _release_lapsed(self, at: float, *, lease_before: float) -> int:
+        released = 0
+        while batch := self._release_some(at, lease_before):
+            released += batch
+        return released
+
+    def _release_some(self, at: float, lease_before: float) -> int:
         with self._database.write() as db:
-            over = usage_rows.lapsed(db, at, _SWEEP_AT_ONCE)
+            over = usage_rows.lapsed(db, lease_before, _SWEEP_AT_ONCE)
             for known in over:
                 self._release(db, known, LAPSED, at)
             return len(over)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from types import MappingProxyType
 from mattegate.config.rulebook import build_rulebook
 from mattegate.config.secrets import Secrets, create_secrets, load_secrets
 from mattegate.config.settings import MB, LimitSettings, Settings
-from mattegate.ledger.configured import with_configured
+from mattegate.ledger.configured import ConfiguredKeyring, with_configured
 from mattegate.ledger.control_sqlite import FILE, SqliteControl
 from mattegate.ledger.desk import Desk
 from mattegate.ledger.home_lock import lock_home
@@ -19,7 +20,7 @@ from mattegate.ledger.last_used import LastUsed
 from mattegate.ledger.limits_fallback import FallbackLimitStore
 from mattegate.ledger.limits_memory import MemoryLimitStore
 from mattegate.ledger.meter_sqlite import SqliteMeter
-from mattegate.ledger.protocols import Keyring, LimitStore
+from mattegate.ledger.protocols import LimitStore
 from mattegate.ledger.records import Records
 from mattegate.ledger.tickets import TicketBox
 from mattegate.ledger.usage_book import UsageBook
@@ -44,7 +45,7 @@ class Books:
     """Everything that the one gate process of a home keeps."""
 
     accounts: Accounts
-    keyring: Keyring
+    keyring: ConfiguredKeyring
     """The stored keys and those listed in the configuration."""
     database: UsageDatabase
     meter: SqliteMeter
@@ -97,11 +98,13 @@ def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT)
         records.start()
         used_keys = LastUsed(accounts.control)
         stack.callback(used_keys.flush)
+        meter = SqliteMeter(database, store=store)
+        meter.recover(time.time())  # the lock is ours, so whoever reserved is dead
         yield Books(
             accounts=accounts,
             keyring=_keyring(settings, accounts),
             database=database,
-            meter=SqliteMeter(database, store=store),
+            meter=meter,
             usage=UsageBook(database, store=store),
             store=store if isinstance(store, FallbackLimitStore) else None,
             records=records,
@@ -110,7 +113,7 @@ def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT)
         )
 
 
-def _keyring(settings: Settings, accounts: Accounts) -> Keyring:
+def _keyring(settings: Settings, accounts: Accounts) -> ConfiguredKeyring:
     return with_configured(
         accounts.control,
         settings.api_keys,

@@ -168,6 +168,9 @@ class Meter(Protocol):
     def release(self, request_id: str, why: str, at: float) -> None:
         """The work did not deliver: quota goes back, the rate token stays spent. Doing it twice is doing it once."""
 
+    def refund(self, request_id: str, why: str, at: float) -> bool:
+        """Release a settled request after all; false where there is none to refund."""
+
     def sweep(self, at: float) -> int:
         """Release reservations whose lease is over; returns how many."""
 

@@ -180,6 +180,9 @@ class Outlet:
             if not self._put(line):
                 self._dropped += 1
 
+    def reopen(self) -> None:
+        """Nothing: what was given open stays as it is."""
+
     def close(self) -> None:
         """Let go of what was made for it; the descriptor itself stays open, because it is somebody else's."""
         if self._socket is not None:

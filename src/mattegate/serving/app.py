@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
 
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
     from mattegate.config.settings import Settings
     from mattegate.cutout.engine.protocol import Engine
     from mattegate.ledger.protocols import RecordBook
+    from mattegate.serving.echo import Echo
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.standing import Standing
+
+Companion = Callable[[], Coroutine[Any, Any, None]]
+"""Something that runs beside the requests until it is cancelled."""
 
 Answering = Callable[[Request], Awaitable["Response"]]
 
@@ -36,7 +42,7 @@ class DataPlane:
     """The data plane as an ASGI application; its lifespan starts and drains the engine.
 
     ``models`` gives the names a request may use, for the pages and the OpenAPI document. ``drain`` is what a server
-    tells of its end.
+    tells of its end. ``extra`` answers further routes by their names; ``companions`` run beside it as long as it lives.
     """
 
     def __init__(
@@ -49,9 +55,13 @@ class DataPlane:
         standing: Standing,
         extra: Mapping[str, Answering] | None = None,
         models: Callable[[], Sequence[str]] = lambda: _NO_MODELS,
+        echo: Echo | None = None,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self.drain = Drain(engine, patience_s=settings.engine.drain_s)
         self._engine = engine
+        self._companions = companions
+        self._echo = echo if settings.server.echo else None
         server = settings.server
         table = routes.data_plane(server.prefix, docs=server.docs, page=server.page)
         cutout = RemoveBackground(settings, engine, self.drain, gatehouse)
@@ -69,8 +79,18 @@ class DataPlane:
         """Answer one request, or live through the lifespan."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        else:
+        elif not await self._echoed(scope, receive, send):
             await self._http(scope, receive, send)
+
+    async def _echoed(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer a good ticket, which is used up by it; everything else is an ordinary request."""
+        if self._echo is None or scope["type"] != "http":
+            return False
+        ticket = self._echo.wants(scope["path"])
+        if ticket is None or not await asyncio.to_thread(self._echo.consume, ticket, time.time()):
+            return False
+        await self._echo(scope, receive, send)
+        return True
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         walk = Exchange.of(scope).walk
@@ -80,9 +100,13 @@ class DataPlane:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self._engine.start()
+        beside = [asyncio.create_task(companion()) for companion in self._companions]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.drain.finish()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)  # how a cancelled task ends interests nobody
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -12,7 +12,7 @@ the look-up of a key does not: it is answered from memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -51,9 +51,13 @@ from mattegate.vocabulary.facts import (
     Facts,
     Failure,
     FloodFact,
+    IdentityView,
+    KeyView,
+    LimitAnswer,
     Outcome,
 )
 from mattegate.vocabulary.refusal import Refusal
+from mattegate.vocabulary.rulebook import Limit
 from mattegate.vocabulary.secrets import Peppers
 
 _T = TypeVar("_T")
@@ -95,6 +99,10 @@ class Gatehouse:
         """The rules in force for a request that begins now. Raises :class:`Unavailable` where keys cannot be read."""
         return self._parts.rules(self._parts.keyring.snapshot())
 
+    def limits_of(self, identity: IdentityView) -> tuple[Limit, ...]:
+        """The limits that bind an identity now. Raises :class:`Unavailable`."""
+        return limits_of(KeyView("", identity), self.rules())
+
     @staticmethod
     def begin(reading: Reading, rules: Rules) -> Walk:
         """A walk that has not taken its first step."""
@@ -122,9 +130,10 @@ class Gatehouse:
         if not walk.reserved or all(limit.unit != "megapixels" for limit in walk.limits):
             return
         fact = await self._asked(self._parts.meter.top_up, walk.attempt.request_id, units, walk.attempt.at)
-        walk.facts = replace(
-            walk.facts, claim=replace(fact, reserved=True)
-        )  # the first unit is, whatever comes of this
+        # The first unit is reserved, whatever comes of this; limits that do not count megapixels stand as they stood.
+        first = walk.facts.claim
+        assert first is not None
+        walk.facts = replace(walk.facts, claim=replace(first, limits=_renewed(first.limits, fact.limits)))
         self._judge_again(walk, "rate")
         if isinstance(walk.decision, Refused):
             raise refusal_for(walk)
@@ -139,8 +148,11 @@ class Gatehouse:
         return await self._asked(self._parts.meter.bind, walk.attempt.request_id, fingerprint, model)
 
     async def settle(self, walk: Walk, usage: Usage) -> None:
-        """Charge what was reserved: the answer is about to go out. Raises :class:`Refusal` ``dependency.*``."""
-        if walk.reserved:
+        """Charge what was reserved, or count the replay: the answer is about to go out.
+
+        Raises :class:`Refusal` ``dependency.*``.
+        """
+        if walk.reserved or walk.replaying:
             await self._asked(self._parts.meter.settle, walk.attempt.request_id, usage, walk.attempt.at)
             walk.settled = True
 
@@ -154,10 +166,14 @@ class Gatehouse:
         if walk is None:
             return
         self._finish(walk, outcome)
-        if walk.reserved:
+        if walk.reserved or walk.replaying:
             await self._give_back_or_charge(walk, outcome)
         if outcome.status >= 400 or not walk.attempt.route.public:
-            exchange.request_id = self._keep(exchange, walk, outcome)
+            try:
+                exchange.request_id = self._keep(exchange, walk, outcome)
+            except Refusal as unrecorded:
+                await self._refund(walk, unrecorded)
+                raise
 
     async def in_thread(self, call: Callable[..., _T], *args: object) -> _T:
         """One call of the ledger, in its thread."""
@@ -281,12 +297,17 @@ class Gatehouse:
 
     async def _give_back_or_charge(self, walk: Walk, outcome: Outcome) -> None:
         request_id, at = walk.attempt.request_id, walk.attempt.at
-        if outcome.code == "request.client_gone":
+        if outcome.code == "request.client_gone" and walk.begun:
             await self._asked(self._parts.meter.release, request_id, "aborted", at)
         elif outcome.status >= 400 or not isinstance(walk.decision, Allowed):
             await self._asked(self._parts.meter.release, request_id, outcome.code or f"status {outcome.status}", at)
         else:
             await self.settle(walk, Usage(bytes_in=walk.attempt.declared_bytes or 0))
+
+    async def _refund(self, walk: Walk, why: Refusal) -> None:
+        """What was charged for an answer that is not given after all is not owed."""
+        if walk.settled:
+            await self._asked(self._parts.meter.refund, walk.attempt.request_id, why.reason.code, walk.attempt.at)
 
     def _keep(self, exchange: Exchange, walk: Walk, outcome: Outcome) -> str:
         reason = walk.decision.finding.reason if isinstance(walk.decision, Refused) else ""
@@ -307,6 +328,12 @@ class Gatehouse:
             return self._parts.records.append(record, proven=walk.caller is not None)
         except Unavailable as error:
             raise unavailable(error) from error
+
+
+def _renewed(before: Sequence[LimitAnswer], newer: Sequence[LimitAnswer]) -> tuple[LimitAnswer, ...]:
+    """The answers of a claim, with those that a top-up gave in the place of their first ones."""
+    by_name = {(answer.kind, answer.name): answer for answer in newer}
+    return tuple(by_name.get((answer.kind, answer.name), answer) for answer in before)
 
 
 def refusal_for(walk: Walk) -> Refusal:

@@ -7,7 +7,8 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from mattegate.vocabulary.refusal import Refusal
+from mattegate.gate.layers.policy import model_finding
+from mattegate.gate.refusal import refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +24,9 @@ def check_model(walk: Walk, model: str) -> None:
 
     Raises :class:`Refusal` ``policy.model``.
     """
-    key = walk.caller
-    if key is not None and key.models and model not in key.models:
-        raise Refusal("policy.model", key_id=key.id, model=model, bound=", ".join(key.models))
+    finding = model_finding(walk.caller, model) if walk.caller else None
+    if finding is not None:
+        raise refusal_of(finding)
 
 
 def fingerprint(job: Job) -> str:

@@ -163,6 +163,7 @@ class RemoveBackground:
         )
         async with permit:
             queued_s = perf_counter() - asked
+            walk.begun = True
             return await permit.run(job), queued_s
 
 

@@ -1,4 +1,4 @@
-"""One decision on its way: what was asked, what is known so far, where it led. The gatehouse makes it and adds to it."""
+"""One decision on its way: what was asked, what is known so far, where it led. The gatehouse makes it, adds to it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ class Walk:
     epoch: int = 0
     settled: bool = False
     """Whether what was reserved is charged."""
+    begun: bool = False
+    """Whether the engine works on it, so that leaving now wastes work."""
 
     @property
     def key_id(self) -> str:
@@ -50,3 +52,9 @@ class Walk:
     def reserved(self) -> bool:
         """Whether units wait to be charged or given back."""
         return self.facts.claim is not None and self.facts.claim.reserved and not self.settled
+
+    @property
+    def replaying(self) -> bool:
+        """Whether an answer is made again under its idempotency key, and the ledger waits to hear how that ends."""
+        claim = self.facts.claim
+        return claim is not None and claim.replay > 0 and not claim.conflict and not self.settled

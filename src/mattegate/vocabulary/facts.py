@@ -143,7 +143,7 @@ class ClaimFact:
     replay: int = 0
     """How many times the answer under this idempotency key was recomputed before, plus one; 0 for a first request."""
     conflict: str = ""
-    """``idempotency.*`` reason, where the key is in use or used up; ``rate.aborts`` after too many abandoned requests."""
+    """``idempotency.*`` reason, where the key is in use or used up; ``rate.aborts`` after too many abandoned ones."""
     holder: str = ""
     """The request id that the idempotency key belongs to, for a conflict or a replay."""
     retry_after_s: float = 0.0
