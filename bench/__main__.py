@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bench import machine, report
 from bench.context import CACHE, FULL, QUICK, Bench, Measurement, Observer
-from bench.plan import MEASUREMENTS, NOT_YET
+from bench.plan import MEASUREMENTS
 from bench.problems import Unmeasurable
 from bench.report import Findings
 from mattegate.vocabulary.refusal import Refusal
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(chosen: Sequence[Measurement], *, home: Path, quick: bool, observer: Observer) -> Findings:
     """Take the measurements one after another; one that fails leaves its reason and does not stop the others."""
-    findings = Findings(not_taken=dict(NOT_YET))
+    findings = Findings()
     with Bench(home, QUICK if quick else FULL, observer) as bench:
         for each in chosen:
             try:

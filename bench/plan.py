@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import count
-from types import MappingProxyType
 from typing import Final
 
-from bench import clients, http_request, memory, parity, png_encoding, priority, quality, rembg_throughput
+from bench import (
+    clients,
+    decision,
+    gate_cost,
+    http_request,
+    memory,
+    parity,
+    png_encoding,
+    priority,
+    quality,
+    rembg_throughput,
+)
 from bench.context import Bench, Measurement, Outcome
 from bench.inputs import SUBJECTS
 
@@ -45,10 +55,7 @@ MEASUREMENTS: Final = (
     ),
     Measurement(quality.NAME, quality.FIGURES, quality.measure),
     Measurement("priority", ("vip_over_idle",), priority.measure),
+    Measurement("decision", ("decision_us",), decision.measure),
+    Measurement("gate_cost", ("refused_over_empty", "gate_added_ms"), gate_cost.measure),
     Measurement("memory", ("memory_pss_mb", "memory_peak_pss_mb", "memory_growth"), memory.measure),
 )
-
-NOT_YET: Final[Mapping[str, str]] = MappingProxyType(
-    dict.fromkeys(("decision_us", "refused_over_empty", "gate_added_ms"), "the gate does not exist yet")
-)
-"""Promised figures that have nothing to be taken from."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,9 +54,10 @@ class Answer:
 
 
 class Caller:
-    """One keep-alive connection. Raises what :mod:`http.client` and sockets raise."""
+    """One keep-alive connection with a key. Raises what :mod:`http.client` and sockets raise."""
 
-    def __init__(self, port: int, *, timeout_s: float = 120.0) -> None:
+    def __init__(self, port: int, *, key: str = "", timeout_s: float = 120.0) -> None:
+        self._key = {"X-API-Key": key} if key else {}
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
 
     def __enter__(self) -> Self:
@@ -97,7 +99,7 @@ class Caller:
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         start = time.perf_counter()
         try:
-            self._connection.request(method, path, body, dict(headers))
+            self._connection.request(method, path, body, {**self._key, **headers})
             response = self._connection.getresponse()
             received = response.read()
         except (OSError, http.client.HTTPException):
@@ -112,12 +114,16 @@ class Caller:
 class Service:
     """A running server; a context manager. Ready when entered.
 
-    ``settings`` become environment variables (``upload_types="jpeg,png"`` is ``MATTEGATE_UPLOAD_TYPES``). Its output
-    goes to ``log``. Raises :class:`Unmeasurable` where it does not get ready.
+    ``home`` holds the models; everything else that it writes lies in a home of its own, with one key of the tier
+    ``vip`` that every caller bears. ``settings`` become environment variables (``upload_types="jpeg,png"`` is
+    ``MATTEGATE_UPLOAD_TYPES``). Its output goes to ``log``. Raises :class:`Unmeasurable` where it does not get ready.
     """
 
     def __init__(self, home: Path, *, log: Path, **settings: str) -> None:
-        self.home = home
+        self._models = home / "models"
+        self._own = tempfile.TemporaryDirectory(prefix="mattegate-home-")
+        self.home = Path(self._own.name)
+        self.key = ""
         self.port = _free_port()
         self._log = log
         self._settings = settings
@@ -127,7 +133,10 @@ class Service:
     def __enter__(self) -> Self:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MATTEGATE_")}
         own = {f"MATTEGATE_{name.upper()}": value for name, value in self._settings.items()}
-        command = [str(Path(sys.executable).with_name("mattegate")), "serve", "--port", str(self.port)]
+        program = str(Path(sys.executable).with_name("mattegate"))
+        command = [program, "serve", "--first-key", "--port", str(self.port), "--admin-port", "0"]
+        if not (self.home / "models").exists():
+            (self.home / "models").symlink_to(self._models.resolve())
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._output = self._log.open("ab")
         self._process = subprocess.Popen(
@@ -135,6 +144,7 @@ class Service:
         )
         try:
             self._wait_ready()
+            self.key = (self.home / "first-key").read_text("ascii").strip()
         except BaseException:
             self.stop()
             raise
@@ -142,6 +152,7 @@ class Service:
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
+        self._own.cleanup()
 
     @property
     def pid(self) -> int:
@@ -156,7 +167,7 @@ class Service:
 
     def caller(self, *, timeout_s: float = 120.0) -> Caller:
         """A new keep-alive connection."""
-        return Caller(self.port, timeout_s=timeout_s)
+        return Caller(self.port, key=self.key, timeout_s=timeout_s)
 
     def stop(self, *, limit_s: float = 45.0) -> int | None:
         """Ask it to stop, wait, kill it with all its workers where that does not help; its exit status."""

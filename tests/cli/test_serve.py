@@ -61,7 +61,7 @@ def test_pull_fetches_and_verifies_the_default_model_first(u2netp_home: Path, tm
     """What is there already is verified; what cannot be had ends the start with exit code 3."""
     there = call(scripted("--home", u2netp_home, "serve", "--pull"))
     assert there.code == 0
-    assert there.out.index("verified") < there.out.index("Try it:")
+    assert there.out.index("verified") < there.out.index("try it:")
     config = tmp_path / "mattegate.toml"
     config.write_text("[models]\ndefault = 'no-such-model'\n")
     missing = call(scripted("serve", "--pull", "--config", config))

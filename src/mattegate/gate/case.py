@@ -43,12 +43,3 @@ def caller_of(attempt: Attempt, facts: Facts, rules: Rules) -> KeyView | None:
         return rules.anonymous
     credential = facts.credential
     return credential.key if credential is not None and credential.proven else None
-
-
-def presents(attempt: Attempt) -> bool:
-    """Whether a credential is going to be looked at; on public routes and in preflights none is.
-
-    What the flood meter counts goes by this, so that a worthless credential does not turn a request without one into
-    something else.
-    """
-    return bool(attempt.credentials) and not attempt.route.public and attempt.preflight is None

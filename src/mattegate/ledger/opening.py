@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from mattegate.ledger.control_sqlite import FILE, SqliteControl
 from mattegate.ledger.desk import Desk
 from mattegate.ledger.home_lock import lock_home
 from mattegate.ledger.last_used import LastUsed
+from mattegate.ledger.limits_elsewhere import ElsewhereLimitStore
 from mattegate.ledger.limits_fallback import FallbackLimitStore
 from mattegate.ledger.limits_memory import MemoryLimitStore
 from mattegate.ledger.meter_sqlite import SqliteMeter
@@ -78,6 +79,18 @@ def open_accounts(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONME
     tiers = frozenset(tier.name for tier in settings.tiers)
     with closing(SqliteControl(settings.ledger_dir)) as control:
         yield Accounts(control, Desk(control, peppers=secrets.peppers, rules=rules, tiers=tiers), secrets)
+
+
+@contextmanager
+def open_usage(settings: Settings) -> Iterator[tuple[UsageDatabase, UsageBook]]:
+    """The usage book of a home, also while a server runs on it: to read it, and to book credits.
+
+    Limits that only the server's memory counts are ``Unavailable`` here. Raises ``Unavailable``.
+    """
+    in_server = settings.limits.store == "memory"
+    store = ElsewhereLimitStore() if in_server else _limit_store(replace(settings.limits, on_loss="refuse"))
+    with closing(UsageDatabase(settings.ledger_dir / USAGE_FILE)) as database:
+        yield database, UsageBook(database, store=store)
 
 
 @contextmanager

@@ -20,14 +20,19 @@ from mattegate.vocabulary.rulebook import Limit
 
 _PAGE: Final = 500
 _WINDOWED: Final = frozenset({LimitKind.QUOTA, LimitKind.BYTES})
-_LABELS: Final = {"day": "strftime('%Y-%m-%d', at, 'unixepoch')", "key": "key_id", "model": "model"}
+_LABELS: Final = {
+    "day": "strftime('%Y-%m-%d', at, 'unixepoch')",
+    "key": "key_id",
+    "model": "model",
+    "identity": "identity",
+}
 
-By = Literal["day", "key", "model"]
+By = Literal["day", "key", "model", "identity"]
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSum:
-    """Delivered work of one day (of UTC, by when it was claimed), key or model."""
+    """Delivered work of one day (of UTC, by when it was claimed), key, model or identity."""
 
     label: str
     requests: int

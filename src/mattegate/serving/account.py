@@ -44,7 +44,7 @@ class Account:
         walk, key = caller_of(request)
         limits = limits_of(key, walk.rules)
         answers = await self._gatehouse.in_thread(self._standing, key.identity.id, limits, walk.attempt.at)
-        return json_response({**described(key), "address": walk.address, "limits": _limits(answers)})
+        return json_response({**described(key), "address": walk.address, "limits": limits_shown(answers)})
 
     async def decision(self, request: Request) -> Response:
         """``GET /v1/decisions/{id}``: one's own decisions; everything else is the same 404.
@@ -95,7 +95,8 @@ def json_response(document: Mapping[str, object], status: int = 200) -> Response
     return Response(encode_json(document), status, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _limits(answers: Sequence[LimitAnswer]) -> list[dict[str, Any]]:
+def limits_shown(answers: Sequence[LimitAnswer]) -> list[dict[str, Any]]:
+    """Where limits stand."""
     return [
         {
             "name": answer.name,

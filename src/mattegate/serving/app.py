@@ -42,7 +42,8 @@ class DataPlane:
     """The data plane as an ASGI application; its lifespan starts and drains the engine.
 
     ``models`` gives the names a request may use, for the pages and the OpenAPI document. ``drain`` is what a server
-    tells of its end. ``extra`` answers further routes by their names; ``companions`` run beside it as long as it lives.
+    tells of its end. ``extra`` answers further routes by their names; ``companions`` run beside it as long as it lives;
+    ``observe`` is told of every exchange once it is over.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class DataPlane:
         models: Callable[[], Sequence[str]] = lambda: _NO_MODELS,
         echo: Echo | None = None,
         companions: Sequence[Companion] = (),
+        observe: Callable[[Exchange], None] | None = None,
     ) -> None:
         self.drain = Drain(engine, patience_s=settings.engine.drain_s)
         self._engine = engine
@@ -73,6 +75,7 @@ class DataPlane:
             gatehouse=gatehouse,
             docs=server.prefix + routes.REASONS_PATH,
             legacy_rate_headers=settings.limits.legacy_headers,
+            observe=observe,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,13 +16,14 @@ from mattegate.gate.cors import cors_headers, preflight_headers
 from mattegate.gate.limits import rate_headers
 from mattegate.serving.access import log_access
 from mattegate.serving.exchange import Exchange
+from mattegate.serving.handshake import as_request, denying, opening_status
 from mattegate.serving.payload import plain
 from mattegate.serving.problem import Problem, encode_json
 from mattegate.vocabulary.facts import Outcome
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,29 +35,45 @@ _LOG: Final = logging.getLogger("mattegate.serving")
 DRAIN_BYTES: Final = 1 << 20
 DRAIN_S: Final = 2.0
 
+_GONE: Final = frozenset({"http.disconnect", "websocket.disconnect"})
 _OURS: Final = frozenset({b"x-request-id", b"x-content-type-options", b"access-control-allow-origin"})
 
 
 class Envelope:
-    """ASGI around everything; ``docs`` is the path of the page that lists the reasons."""
+    """ASGI around everything; ``docs`` is the path of the page that lists the reasons.
 
-    def __init__(self, app: ASGIApp, *, gatehouse: Gatehouse, docs: str, legacy_rate_headers: bool = False) -> None:
+    ``observe`` is told of every exchange once its answer is out, and must not raise.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        gatehouse: Gatehouse,
+        docs: str,
+        legacy_rate_headers: bool = False,
+        observe: Callable[[Exchange], None] | None = None,
+    ) -> None:
         self._app = app
+        self._observe = observe
         self._gatehouse = gatehouse
         self._docs = docs
         self._legacy = legacy_rate_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; anything that is not HTTP passes through untouched."""
-        if scope["type"] != "http":
+        """Answer one request, or the handshake of one WebSocket; the lifespan passes through."""
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         exchange = Exchange(started=perf_counter(), body_expected=_body_expected(scope))
         exchange.attach(scope)
+        out = send if scope["type"] == "http" else denying(send, scope)
         try:
-            await self._answer(scope, _counted(receive, exchange), self._labelled(send, exchange), exchange)
+            await self._answer(scope, _counted(receive, exchange), self._labelled(out, exchange), exchange)
         finally:
-            log_access(scope, exchange, now=perf_counter())
+            log_access(as_request(scope), exchange, now=perf_counter())
+            if self._observe is not None:
+                self._observe(exchange)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         try:
@@ -69,6 +86,9 @@ class Envelope:
                 raise  # the server cuts the connection, so that half an answer is not taken for a whole one
             problem = f"unhandled {type(error).__name__}, traceback in the log"
             await self._refuse(Refusal("internal.error", problem=problem), scope, receive, send, exchange)
+        else:
+            if not exchange.answering:
+                await self._refuse(_silence(exchange), scope, receive, send, exchange)
 
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         if exchange.answering:
@@ -105,11 +125,13 @@ class Envelope:
 
     def _labelled(self, send: Send, exchange: Exchange) -> Send:
         async def labelled(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            status = None if exchange.answering else opening_status(message)
+            if status is not None:
                 if not exchange.concluded:
-                    await self._gatehouse.conclude(exchange, Outcome(status=message["status"]))
-                exchange.status = message["status"]
-                message = {**message, "headers": self._labels(exchange, message.get("headers", ()))}
+                    await self._gatehouse.conclude(exchange, Outcome(status=status))
+                exchange.status = status
+                if message["type"] != "websocket.close":  # which has no headers
+                    message = {**message, "headers": self._labels(exchange, message.get("headers", ()))}
             else:
                 exchange.bytes_out += len(message.get("body", b""))
             await send(message)
@@ -134,6 +156,13 @@ class Envelope:
         return [pair for pair in given if pair[0].lower() not in replaced] + ours
 
 
+def _silence(exchange: Exchange) -> Refusal:
+    """Of an application that ended without an answer."""
+    if exchange.gone:
+        return Refusal("request.client_gone")
+    return Refusal("internal.error", problem="the application ended without an answer")
+
+
 async def _drain(receive: Receive, exchange: Exchange) -> None:
     """Read and forget at most ``DRAIN_BYTES`` for at most ``DRAIN_S``."""
     enough = exchange.bytes_in + DRAIN_BYTES
@@ -152,6 +181,8 @@ def _counted(receive: Receive, exchange: Exchange) -> Receive:
         if message["type"] == "http.request":
             exchange.bytes_in += len(message.get("body", b""))
             exchange.body_complete = not message.get("more_body", False)
+        elif message["type"] in _GONE:
+            exchange.gone = True
         return message
 
     return counted

@@ -24,6 +24,8 @@ class Exchange:
     request_id: str = field(default_factory=new_request_id)
     body_expected: bool = False
     body_complete: bool = False
+    gone: bool = False
+    """Whether the caller was seen to close the connection."""
     bytes_in: int = 0
     bytes_out: int = 0
     status: int = 0
@@ -32,6 +34,8 @@ class Exchange:
     """The operator's sentence of a refusal."""
     walk: Walk | None = None
     """The decision on this request, once the gate has begun it."""
+    admin: str = ""
+    """The id of the admin who asks; on the admin plane, where no walk is."""
     concluded: bool = False
     """Whether the decision is recorded, which happens just before the answer's head goes out."""
 
@@ -47,8 +51,8 @@ class Exchange:
 
     @property
     def key_id(self) -> str:
-        """The id of the proven key; empty where none was."""
-        return self.walk.key_id if self.walk else ""
+        """The id of the proven key, or of the admin; empty where none was."""
+        return self.walk.key_id if self.walk else self.admin
 
     @property
     def identity(self) -> str:

@@ -12,6 +12,7 @@ the look-up of a key does not: it is answered from memory.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -21,8 +22,9 @@ from typing import Final, Protocol, TypeVar
 
 from mattegate import __version__
 from mattegate.gate.address import client_of
-from mattegate.gate.case import caller_of, presents
+from mattegate.gate.case import caller_of
 from mattegate.gate.decide import decide
+from mattegate.gate.layers.flood import presents
 from mattegate.gate.limits import limits_of
 from mattegate.gate.refusal import refusal_of, retry_after_s, status_of
 from mattegate.gate.rules import Rules
@@ -40,6 +42,7 @@ from mattegate.ledger.protocols import (
     Usage,
 )
 from mattegate.serving.exchange import Exchange
+from mattegate.serving.payload import plain
 from mattegate.serving.reading import Reading
 from mattegate.serving.walk import Walk
 from mattegate.signing.keys import digest_key, matches
@@ -61,6 +64,8 @@ from mattegate.vocabulary.rulebook import Limit
 from mattegate.vocabulary.secrets import Peppers
 
 _T = TypeVar("_T")
+
+_LOG: Final = logging.getLogger("mattegate.serving")
 
 _ATTEMPTS: Final = 4
 """How often a walk begins anew because keys changed while it went on."""
@@ -94,10 +99,22 @@ class Gatehouse:
 
     def __init__(self, parts: GateParts) -> None:
         self._parts = parts
+        self._rules: Rules | None = None
 
     def rules(self) -> Rules:
-        """The rules in force for a request that begins now. Raises :class:`Unavailable` where keys cannot be read."""
-        return self._parts.rules(self._parts.keyring.snapshot())
+        """The rules in force for a request that begins now.
+
+        While keys cannot be read, those of the last time: so that everything is decided, answered and recorded as ever
+        which needs no key, and whatever needs one is refused by the credential layer, on record too.
+
+        Raises :class:`Unavailable` where keys could never be read.
+        """
+        try:
+            self._rules = self._parts.rules(self._parts.keyring.snapshot())
+        except Unavailable:
+            if self._rules is None:
+                raise
+        return self._rules
 
     def limits_of(self, identity: IdentityView) -> tuple[Limit, ...]:
         """The limits that bind an identity now. Raises :class:`Unavailable`."""
@@ -166,14 +183,18 @@ class Gatehouse:
         if walk is None:
             return
         self._finish(walk, outcome)
-        if walk.reserved or walk.replaying:
-            await self._give_back_or_charge(walk, outcome)
+        unpaid = await self._unpaid(walk, outcome) if walk.reserved or walk.replaying else None
+        if unpaid is not None:
+            outcome = Outcome(unpaid.reason.code, plain(unpaid.facts), unpaid.status)
+            self._finish(walk, outcome)
         if outcome.status >= 400 or not walk.attempt.route.public:
             try:
                 exchange.request_id = self._keep(exchange, walk, outcome)
             except Refusal as unrecorded:
                 await self._refund(walk, unrecorded)
                 raise
+        if unpaid is not None:
+            raise unpaid
 
     async def in_thread(self, call: Callable[..., _T], *args: object) -> _T:
         """One call of the ledger, in its thread."""
@@ -207,7 +228,7 @@ class Gatehouse:
         walk.facts = replace(walk.facts, failed=failed)
 
     def _flood(self, walk: Walk) -> FloodFact:
-        presented = presents(walk.attempt)
+        presented = presents(walk.attempt, walk.rules)
         return self._parts.flood.look(
             walk.address,
             walk.rules.rulebook.flood,
@@ -295,6 +316,19 @@ class Gatehouse:
         if not isinstance(step, Needs):
             walk.decision = step
 
+    async def _unpaid(self, walk: Walk, outcome: Outcome) -> Refusal | None:
+        """The refusal to answer with instead, because the charge failed.
+
+        What cannot be given back spoils no answer: a reservation returns by itself when its lease is over.
+        """
+        try:
+            await self._give_back_or_charge(walk, outcome)
+        except Refusal as refusal:
+            if not isinstance(walk.decision, Refused):
+                return refusal
+            _LOG.warning("%s: not given back yet: %s", walk.attempt.request_id, refusal.operator_detail)
+        return None
+
     async def _give_back_or_charge(self, walk: Walk, outcome: Outcome) -> None:
         request_id, at = walk.attempt.request_id, walk.attempt.at
         if outcome.code == "request.client_gone" and walk.begun:
@@ -310,7 +344,7 @@ class Gatehouse:
             await self._asked(self._parts.meter.refund, walk.attempt.request_id, why.reason.code, walk.attempt.at)
 
     def _keep(self, exchange: Exchange, walk: Walk, outcome: Outcome) -> str:
-        reason = walk.decision.finding.reason if isinstance(walk.decision, Refused) else ""
+        reason = walk.decision.finding.reason if isinstance(walk.decision, Refused) else outcome.code
         record = Record(
             request_id=exchange.request_id,
             at=walk.attempt.at,

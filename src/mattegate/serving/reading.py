@@ -1,22 +1,32 @@
-"""From the head of a request to an attempt: what may be judged and kept, with the secrets set apart."""
+"""From the head of a request to an attempt: what may be judged and kept, with the secrets set apart.
+
+Rules of this file: a text that was cut says so by its last character, so that no part of it passes for the whole; what
+may be a key is hidden in every text that is kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mattegate.signing.credentials import present
+from mattegate.signing.leaks import hide_keys
+from mattegate.signing.shape import Known
 from mattegate.vocabulary.attempt import Attempt, Flawed, Preflight
 
 if TYPE_CHECKING:
     from starlette.types import Scope
 
     from mattegate.serving.routes import Match
+    from mattegate.vocabulary.facts import Plain
     from mattegate.vocabulary.rulebook import CredentialRules
 
 LONGEST: Final = 256
 """Characters kept of any text that the caller chose."""
+
+_CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
+"""The last character of a text that was longer: no name, address or origin holds it."""
 
 _ONCE: Final = {
     b"host": "host",
@@ -58,6 +68,7 @@ def read_attempt(
 ) -> Reading:
     """Read one head. Never raises: whatever is wrong with it becomes a part of the attempt."""
     headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+    prefixes = Known.of(rules).prefixes
     single: dict[str, str] = {}
     doubled: list[str] = []
     forwarded_for: list[str] = []
@@ -66,11 +77,11 @@ def read_attempt(
         if key := _ONCE.get(name):
             if key in single and key in _MUST_BE_SINGLE:
                 doubled.append(name.decode("latin-1"))
-            single[key] = value[:LONGEST].decode("latin-1")
+            single[key] = kept(value.decode("latin-1"), prefixes)
         elif name == b"x-forwarded-for":
-            forwarded_for += _elements(value)
+            forwarded_for += _elements(value, prefixes)
         elif name == b"forwarded":
-            forwarded += _elements(value)
+            forwarded += _elements(value, prefixes)
     presentation = present(headers, scope["query_string"], rules)
     client = scope.get("client")
     method = scope["method"]
@@ -78,7 +89,7 @@ def read_attempt(
         request_id=request_id,
         at=at,
         method=method[:32],
-        path=scope["path"][:LONGEST],
+        path=kept(scope["path"], prefixes),
         route=match.route,
         peer=str(client[0]) if client else "",
         tls=scope["scheme"] == "https",
@@ -92,8 +103,8 @@ def read_attempt(
         preflight=_preflight(single) if method == "OPTIONS" else None,
         credentials=presentation.presented,
         doubled=tuple(doubled),
-        flawed=flawed,
-        model=model[:LONGEST],
+        flawed=flawed and replace(flawed, facts=without_keys(flawed.facts, prefixes)),
+        model=kept(model, prefixes),
         declared_bytes=_length(single.get("declared_bytes", "")),
         idempotency_key=single.get("idempotency_key", ""),
         user_agent=single.get("user_agent", ""),
@@ -114,10 +125,26 @@ def _preflight(single: dict[str, str]) -> Preflight | None:
 _MOST_HOPS: Final = 64
 
 
-def _elements(value: bytes) -> list[str]:
+def _elements(value: bytes, prefixes: tuple[str, ...]) -> list[str]:
     """The elements of a list header; the rightmost ones where there are more than anybody's chain of proxies has."""
-    return [part.strip()[:LONGEST] for part in value.decode("latin-1").split(",")][-_MOST_HOPS:]
+    return [kept(part.strip(), prefixes) for part in value.decode("latin-1").split(",")[-_MOST_HOPS:]]
 
 
 def _length(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 19 else None
+    """What is declared; no more than a signed integer of 64 bits holds, because it is counted in one."""
+    return min(int(text), _HIGHEST) if text.isascii() and text.isdecimal() and len(text) <= 19 else None
+
+
+_HIGHEST: Final = 2**63 - 1
+
+
+def kept(text: str, prefixes: tuple[str, ...]) -> str:
+    """What may be kept of a text that the caller chose."""
+    if len(text) > LONGEST:
+        text = text[: LONGEST - 1] + _CUT
+    return hide_keys(text, prefixes)
+
+
+def without_keys(facts: Mapping[str, Plain], prefixes: tuple[str, ...]) -> dict[str, Plain]:
+    """Facts of a refusal, which may quote the caller, without any key."""
+    return {name: hide_keys(value, prefixes) if isinstance(value, str) else value for name, value in facts.items()}

@@ -32,7 +32,8 @@ class Match:
     values: Mapping[str, str]
 
 
-_NOWHERE: Final = Match(UNKNOWN_ROUTE, {})
+NOWHERE: Final = Match(UNKNOWN_ROUTE, {})
+"""Where a path leads that does not exist."""
 
 
 class RouteTable:
@@ -50,7 +51,7 @@ class RouteTable:
         for pattern, route in self._open:
             if found := pattern.fullmatch(path):
                 return Match(route, found.groupdict())
-        return _NOWHERE
+        return NOWHERE
 
 
 def _compiled(path: str) -> re.Pattern[str]:

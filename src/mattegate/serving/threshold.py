@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mattegate.ledger.protocols import Unavailable
 from mattegate.serving.exchange import Exchange
 from mattegate.serving.gatehouse import Gatehouse, refusal_for, unavailable
+from mattegate.serving.handshake import as_request
 from mattegate.serving.reading import read_attempt
+from mattegate.serving.routes import NOWHERE, Match
 from mattegate.vocabulary.attempt import Flawed
 from mattegate.vocabulary.decision import Refused
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from mattegate.serving.routes import Match
     from mattegate.serving.walk import Walk
 
 VALUES: Final = "mattegate.values"
@@ -40,13 +42,25 @@ def no_surface(_: Scope, __: Match) -> tuple[Flawed | None, str]:
 
 
 class Threshold:
-    """ASGI around an application; an :class:`~mattegate.serving.envelope.Envelope` must be around it in turn."""
+    """ASGI around an application; an :class:`~mattegate.serving.envelope.Envelope` must be around it in turn.
 
-    def __init__(self, app: ASGIApp, *, gatehouse: Gatehouse, table: Table, read_head: HeadReader = no_surface) -> None:
+    ``websockets`` says whether the application speaks them; where it does not, no path of it is one.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        gatehouse: Gatehouse,
+        table: Table,
+        read_head: HeadReader = no_surface,
+        websockets: bool = False,
+    ) -> None:
         self._app = app
         self._gatehouse = gatehouse
         self._table = table
         self._read_head = read_head
+        self._websockets = websockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Decide on one request. Raises :class:`Refusal`; the envelope explains it."""
@@ -64,7 +78,7 @@ class Threshold:
     async def admit(self, scope: Scope) -> Walk:
         """Walk up to the work. Raises :class:`Refusal`."""
         exchange = Exchange.of(scope)
-        match = self._table.match(scope["path"])
+        match = _asked_about(self._match(scope)) if scope.get("method") == "OPTIONS" else self._match(scope)
         scope[VALUES] = match.values
         try:
             rules = self._gatehouse.rules()
@@ -73,7 +87,7 @@ class Threshold:
         exchange.at = time.time()
         flawed, model = self._read_head(scope, match) if match.route.staged else (None, "")
         reading = read_attempt(
-            scope,
+            as_request(scope),
             match,
             rules.rulebook.credential,
             request_id=exchange.request_id,
@@ -86,6 +100,18 @@ class Threshold:
         if isinstance(walk.decision, Refused):
             raise refusal_for(walk)
         return walk
+
+    def _match(self, scope: Scope) -> Match:
+        if scope["type"] == "websocket" and not self._websockets:
+            return NOWHERE
+        return self._table.match(scope["path"])
+
+
+def _asked_about(match: Match) -> Match:
+    """A route that is only asked what it does, and answered here: nothing is taken for that, and nothing worked on."""
+    if not match.route.methods:
+        return match
+    return replace(match, route=replace(match.route, metered=False, staged=False))
 
 
 async def _send_empty(send: Send, headers: list[tuple[bytes, bytes]]) -> None:

@@ -1,4 +1,8 @@
-"""Finds keys of ours where they should not stand: in sources, logs, URLs, JSON, ``.env`` files and Basic headers."""
+"""Finds keys of ours where they should not stand: in sources, logs, URLs, JSON, ``.env`` files and Basic headers.
+
+What is kept of a request goes through :func:`hide_keys` first: a key that was pasted into a path, a parameter or any
+other header than its own is a secret there too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import re
 from binascii import a2b_base64
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 from urllib.parse import unquote
 
 from mattegate.signing.keys import id_of
@@ -13,6 +19,10 @@ from mattegate.signing.keys import id_of
 _BODY = r"([0-9A-Za-z]{12})(?:_|%5[Ff])[0-9A-Za-z]{38}"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{68,}={0,2}")
 """Long enough for a key; keys themselves have an underscore and so are no such run."""
+
+
+HIDDEN: Final = "********"
+"""Stands for what may be the secret of a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,11 @@ class Leak:
 
 def find_keys(text: str, prefixes: Iterable[str]) -> Iterator[Leak]:
     """Every key in ``text`` that begins with one of ``prefixes``, in the order of lines; linear in its length."""
+    return (leak for leak, _ in find_whole_keys(text, prefixes))
+
+
+def find_whole_keys(text: str, prefixes: Iterable[str]) -> Iterator[tuple[Leak, str]]:
+    """The same, each with the key itself, for whoever takes it back; nothing to be shown."""
     pattern = _pattern(prefixes)
     if pattern is None:
         return
@@ -40,6 +55,24 @@ def find_keys(text: str, prefixes: Iterable[str]) -> Iterator[Leak]:
         yield from _plain(line, number, pattern)
         for run in _BASE64.finditer(line):
             yield from _encoded(run[0], number, run.start() + 1, pattern)
+
+
+def hide_keys(text: str, prefixes: tuple[str, ...]) -> str:
+    """``text`` without anything that may be a key: what follows one of ``prefixes``, in whatever case, and whatever
+    looks like the rest of a key whose prefix was lost. Never longer than ``text``.
+    """
+    return _hiding(prefixes).sub(_hidden, text)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return (found[1] or "") + HIDDEN
+
+
+@lru_cache(maxsize=16)
+def _hiding(prefixes: tuple[str, ...]) -> re.Pattern[str]:
+    spelled = "|".join(re.escape(prefix) for prefix in sorted(prefixes, key=len, reverse=True) if prefix)
+    bare = r"(?<![0-9A-Za-z])[0-9A-Za-z]{12}_[0-9A-Za-z]{30,}"
+    return re.compile(rf"({spelled})[0-9A-Za-z_-]{{8,}}|{bare}" if spelled else f"()(?:{bare})", re.IGNORECASE)
 
 
 def _pattern(prefixes: Iterable[str]) -> re.Pattern[str] | None:
@@ -50,25 +83,27 @@ def _pattern(prefixes: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(f"({'|'.join(spelled)}){_BODY}")
 
 
-def _plain(line: str, number: int, pattern: re.Pattern[str]) -> Iterator[Leak]:
+def _plain(line: str, number: int, pattern: re.Pattern[str]) -> Iterator[tuple[Leak, str]]:
     for found in pattern.finditer(line):
-        sure = id_of(unquote(found[0])) is not None
+        whole = unquote(found[0])
+        sure = id_of(whole) is not None
         # A wrong checksum in the middle of a longer word is chance; a right one is a key whatever stands around it.
         if sure or not (_within_word(line, found.start() - 1) or _within_word(line, found.end())):
             prefix = unquote(found[1])
-            yield Leak(number, found.start() + 1, prefix, found[2], sure, f"{prefix}{found[2]}_{'*' * 8}")
+            shown = f"{prefix}{found[2]}_{'*' * 8}"
+            yield Leak(number, found.start() + 1, prefix, found[2], sure, shown), whole
 
 
 def _within_word(line: str, at: int) -> bool:
     return 0 <= at < len(line) and (line[at].isalnum() or line[at] == "_")
 
 
-def _encoded(run: str, number: int, column: int, pattern: re.Pattern[str]) -> Iterator[Leak]:
+def _encoded(run: str, number: int, column: int, pattern: re.Pattern[str]) -> Iterator[tuple[Leak, str]]:
     """Keys inside base 64 whose beginning may be up to three characters into the run (``Basic%20c2tf…``)."""
     letters = run.rstrip("=")
     for offset in range(4):
-        for leak in _plain(_decoded(letters[offset:]), number, pattern):
-            yield Leak(number, column, leak.prefix, leak.key_id, leak.checksum_ok, leak.shown)
+        for leak, whole in _plain(_decoded(letters[offset:]), number, pattern):
+            yield Leak(number, column, leak.prefix, leak.key_id, leak.checksum_ok, leak.shown), whole
 
 
 def _decoded(letters: str) -> str:

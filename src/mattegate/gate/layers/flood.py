@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from mattegate.gate.case import Case, presents
+from mattegate.gate.case import Case
+from mattegate.gate.layers.origin import permits
+from mattegate.gate.rules import Rules
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import FactName, FloodFact, Plain
@@ -27,7 +29,7 @@ def judge(case: Case) -> Finding | FactName:
     flood = case.facts.flood
     if flood is None:
         return FactName.FLOOD
-    if not presents(case.attempt):
+    if not presents(case.attempt, case.rules):
         return _CALM if flood.unproven_left else _refusal("flood.unauthenticated", flood)
     if flood.failures_left:
         return _CALM
@@ -36,6 +38,18 @@ def judge(case: Case) -> Finding | FactName:
             "flood", Effect.ALLOW, detail=f"{flood.prefix} is penalised; this credential is within what is still read"
         )
     return _refusal("flood.failed_credentials", flood)
+
+
+def presents(attempt: Attempt, rules: Rules) -> bool:
+    """Whether a credential is going to be looked at: on public routes, in preflights and from pages that are refused
+    none is.
+
+    What the meter counts goes by this, so that a worthless credential does not turn a request without one into
+    something else.
+    """
+    if not attempt.credentials or attempt.route.public or attempt.preflight is not None:
+        return False
+    return attempt.origin is None or rules.rulebook.cors.shadow or permits(attempt, rules)
 
 
 def is_uncounted(attempt: Attempt) -> bool:
