@@ -50,6 +50,7 @@ docs: $(STAMP) ## write the generated pages under docs/reference
 lock: ## pin everything that pyproject.toml and requirements/dev.in ask for
 	@$(LOCK) pyproject.toml --output-file requirements/runtime.lock
 	@$(LOCK) pyproject.toml --extra heic --extra redis requirements/dev.in --output-file requirements/dev.lock
+	@$(LOCK) requirements/gradio.in --output-file requirements/gradio.lock
 
 clean: ## remove what can be made again
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench/out

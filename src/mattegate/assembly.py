@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from mattegate import __version__
 from mattegate.config.faults import ConfigurationError, Fault
 from mattegate.config.rulebook import build_rulebook
 from mattegate.config.settings import Settings
@@ -19,10 +20,15 @@ from mattegate.cutout.engine.protocol import Engine
 from mattegate.cutout.models.library import ModelLibrary
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from mattegate.ledger.opening import Books
     from mattegate.ledger.protocols import Keyring
+    from mattegate.serving.app import Answering
     from mattegate.serving.gatehouse import Gatehouse
+    from mattegate.serving.metrics import Metrics, Sources
     from mattegate.serving.rulekeeper import RuleKeeper
+    from mattegate.serving.server import Vitals
     from mattegate.tasks.schedule import Scheduler
 
 _LOG: Final = logging.getLogger("mattegate.gate")
@@ -84,8 +90,10 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
     Raises what :func:`open_gate` does, and :class:`~mattegate.config.faults.ConfigurationError` for an address that
     must not or cannot be listened on.
     """
-    from mattegate.serving import access, app, server  # noqa: PLC0415
+    from mattegate.serving import access, app, routes, server  # noqa: PLC0415
     from mattegate.serving.echo import Echo  # noqa: PLC0415
+    from mattegate.serving.feeding import feeding  # noqa: PLC0415
+    from mattegate.serving.metrics import Metrics  # noqa: PLC0415
     from mattegate.serving.reload import Rereading, on_hangup  # noqa: PLC0415
 
     with ExitStack() as stack:
@@ -95,17 +103,76 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
         tell_keys(gate.books.keyring)
         rereading = Rereading(settings, reread, partial(_apply, gate))
         scheduler = build_scheduler(settings, gate)
+        vitals, engine = server.Vitals(), build_engine(settings)
+        sources = build_sources(settings, gate, engine, vitals)
+        metrics = Metrics(version=__version__, routes=routes.NAMES, sources=sources)
         api = app.DataPlane(
             settings,
-            build_engine(settings),
+            engine,
             gate.gatehouse,
             records=gate.books.records,
             standing=gate.books.usage.standing,
             models=ModelLibrary(settings).offered,
             echo=Echo(gate.books.tickets, prefix=settings.server.prefix, key_prefixes=key_prefixes(settings)),
             companions=(scheduler.run, lambda: on_hangup(log.reopen, rereading)),
+            extra=build_self_service(settings, gate),
+            observe=feeding(metrics),
         )
-        server.serve(api, settings, on_ready=on_ready)
+        admin = build_admin(settings, gate, metrics, sources=sources, scheduler=scheduler)
+        tell = partial(_LOG.info, "admin plane at %s")
+        server.serve(api, settings, admin=admin, vitals=vitals, on_admin=tell, on_ready=on_ready)
+
+
+def build_self_service(settings: Settings, gate: OpenGate) -> Mapping[str, Answering]:
+    """What callers may do about themselves."""
+    from mattegate.serving.self_service import self_service  # noqa: PLC0415
+
+    books = gate.books
+    return self_service(
+        settings, gate.gatehouse, desk=books.accounts.desk, rows=books.accounts.control, usage=books.usage
+    )  # fmt: skip
+
+
+def build_sources(settings: Settings, gate: OpenGate, engine: Engine, vitals: Vitals) -> Sources:
+    """Who is asked how the parts stand."""
+    from mattegate.serving.metrics import LimitsStatus, Sources  # noqa: PLC0415
+
+    def limits() -> LimitsStatus:
+        state = gate.books.store.state() if gate.books.store else None
+        lost = state is not None and state.state == "open"
+        return LimitsStatus(settings.limits.store, up=not lost, local=lost and settings.limits.on_loss == "local")
+
+    return Sources(engine.status, gate.books.records.status, limits, lambda: vitals.refused_before_asgi)
+
+
+def build_admin(
+    settings: Settings, gate: OpenGate, metrics: Metrics, *, sources: Sources, scheduler: Scheduler | None = None
+) -> ASGIApp | None:
+    """The admin plane; ``None`` where there is to be none."""
+    if not settings.admin.enabled:
+        return None
+    from mattegate.serving.admin import AdminParts, create_admin_plane  # noqa: PLC0415 - the whole of FastAPI
+
+    books = gate.books
+    return create_admin_plane(
+        AdminParts(
+            settings=settings,
+            gatehouse=gate.gatehouse,
+            desk=books.accounts.desk,
+            control=books.accounts.control,
+            keyring=books.keyring,
+            records=books.records,
+            usage=books.usage,
+            thread=gate.thread,
+            metrics=metrics,
+            sources=sources,
+            tasks=partial(_task_states, scheduler) if scheduler else None,
+        )
+    )
+
+
+def _task_states(scheduler: Scheduler) -> list[dict[str, Any]]:
+    return [asdict(status) for status in scheduler.status()]
 
 
 def build_scheduler(settings: Settings, gate: OpenGate) -> Scheduler:

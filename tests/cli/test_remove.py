@@ -56,7 +56,7 @@ def test_the_name_of_the_output_decides_the_format(tmp_path: Path) -> None:
         (["a.png", "--background", "beach.jpg"], "There is no file or folder beach.jpg"),
         (["a.png", "--mask", "--background", "white"], "a mask has no background"),
         (["a.png", "a.jpg"], "a.png and a.jpg would both become a-cutout.png"),
-        (["empty"], "There is no image to work on in empty"),
+        (["empty"], "(file.nothing_found) There is no image to work on in empty"),
         (["a.png", "--skip-existing", "--force"], "contradict each other"),
         (["-", "a.png"], "stands for one picture"),
         (["a.png", "--colour"], "No such option"),
@@ -182,6 +182,7 @@ def test_an_image_is_not_written_to_a_terminal(tmp_path: Path) -> None:
     os.close(theirs)
     os.close(ours)
     assert ended.returncode == 2
+    assert b"file.terminal" in ended.stderr
     assert b"> cutout.png" in ended.stderr
 
 

@@ -183,17 +183,19 @@ def test_a_bomb_meets_the_pixel_limit() -> None:
 @pytest.mark.parametrize(
     ("trap", "code"),
     [
-        ("png-zero", "corrupt"), ("png-huge", "side"), ("png-thin", "side"), ("png-frames", "frames"),
-        ("png-many-chunks", "corrupt"), ("jpeg-half", "truncated"), ("jpeg-huge", "side"), ("jpeg-zero", "corrupt"),
-        ("jpeg-fill-bytes", "corrupt"), ("jpeg-empty-segments", "corrupt"), ("gif-php", "corrupt"),
-        ("gif-screen", "side"), ("gif-tiny-blocks", "corrupt"), ("webp-length", "truncated"), ("webp-canvas", "side"),
-        ("bmp-huge", "truncated"), ("bmp-zero", "corrupt"), ("tiff-ring", "corrupt"), ("tiff-entries", "truncated"),
-        ("avif-box-length", "truncated"), ("avif-nested-nothing", "corrupt"),
+        ("png-zero", "upload.corrupt"), ("png-huge", "upload.side"), ("png-thin", "upload.side"),
+        ("png-frames", "upload.frames"), ("png-many-chunks", "upload.corrupt"), ("jpeg-half", "upload.truncated"),
+        ("jpeg-huge", "upload.side"), ("jpeg-zero", "upload.corrupt"), ("jpeg-fill-bytes", "upload.corrupt"),
+        ("jpeg-empty-segments", "upload.corrupt"), ("gif-php", "upload.corrupt"), ("gif-screen", "upload.side"),
+        ("gif-tiny-blocks", "upload.corrupt"), ("webp-length", "upload.truncated"), ("webp-canvas", "upload.side"),
+        ("bmp-huge", "upload.truncated"), ("bmp-zero", "upload.corrupt"), ("tiff-ring", "upload.corrupt"),
+        ("tiff-entries", "upload.truncated"), ("avif-box-length", "upload.truncated"),
+        ("avif-nested-nothing", "upload.corrupt"),
     ],
 )  # fmt: skip
 def test_traps_are_refused_by_their_header(trap: str, code: str) -> None:
     """Lying, endless and empty headers meet the reason that fits them, without a decoder."""
-    assert refusal(traps()[trap]).reason.code == f"upload.{code}"
+    assert refusal(traps()[trap]).reason.code == code
 
 
 @pytest.mark.parametrize("name", sorted(seeds().keys() - {"tiff-pages"}))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mattegate.cli.why_report import as_json, explain
 from mattegate.config.settings import Settings
 from mattegate.ledger.desk import Desk
 from mattegate.ledger.opening import open_accounts
+from mattegate.ledger.records_reading import RecordReader
 
 ROOT = Path(__file__).parents[2]
+CACHE = Path(os.environ.get("MATTEGATE_TEST_CACHE") or ROOT / ".cache")
 _LISTENING = re.compile(r"running on (http://\S+)")
 _START_S = 90.0
 
@@ -68,7 +70,8 @@ def desk_of(home: Path) -> Iterator[Desk]:
 
 
 def why(home: Path, request_id: str) -> dict[str, Any]:
-    """What ``mattegate why`` tells of a request."""
-    line = [sys.executable, "-m", "mattegate", "--home", str(home), "why", request_id, "--json"]
-    told: dict[str, Any] = json.loads(subprocess.run(line, capture_output=True, check=True, timeout=60).stdout)
-    return told
+    """What ``mattegate why --json`` tells of a request, read beside the running example."""
+    with closing(RecordReader(Settings(home=home).ledger_dir, seal_key=None)) as reader:
+        found = reader.find(request_id)
+        assert found is not None, f"{request_id} is not on record"
+        return as_json(explain(found, reader))

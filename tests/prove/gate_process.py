@@ -78,9 +78,13 @@ class GateProcess:
                 raise
         return self._process.returncode
 
+    def output(self) -> str:
+        """Everything it has printed, in all its lives."""
+        return self._log.read_text(errors="replace")
+
     def tail(self, lines: int = 20) -> str:
-        """The last lines of its output."""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+        """The last lines of that."""
+        return "\n".join(self.output().splitlines()[-lines:])
 
     def _ready(self) -> bool:
         answer = ask(self.port, "/ready", method="GET", timeout_s=5)

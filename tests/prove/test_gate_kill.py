@@ -245,6 +245,7 @@ def storm(server: GateProcess, ground: Ground, *, kills: int, alive_s: tuple[flo
                 orphans = [pid for _ in range(kills) for pid in killed(server, chance.uniform(*alive_s))]
                 time.sleep(chance.uniform(*alive_s))
             lost = lost_words(ground.settings, calling.told)
+            causes = own_troubles(ground.settings, calling.told)
         finally:
             status = server.stop()
         report = compared(ground, calling.told)
@@ -252,7 +253,7 @@ def storm(server: GateProcess, ground: Ground, *, kills: int, alive_s: tuple[flo
         broken = first_break(accounts.control.audit(), last=accounts.control.head())
     print(
         f"\n{kills} kills in {time.monotonic() - began:.0f} s (seed {seed}): {report}; {keeper.acts} acts on keys,"
-        f" {len(differences)} lost; tried again: {dict(calling.told.retried)}"
+        f" {len(differences)} lost; tried again: {dict(calling.told.retried)}; troubles: {causes}"
     )
     assert calling.told.faults == [], server.tail()
     assert lost == []
@@ -315,6 +316,16 @@ def lost_words(settings: Settings, told: Told) -> list[str]:
     lost += [request_id for request_id in told.delivered.values() if not isinstance(reader.find(request_id), Record)]
     reader.close()
     return lost
+
+
+def own_troubles(settings: Settings, told: Told) -> dict[str, int]:
+    """What the records say of answers that were no caller's fault."""
+    reader = RecordReader(settings.ledger_dir, seal_key=None)
+    ids = [request_id for request_id, answer in told.refused.items() if answer.status >= 500]
+    found = [record for request_id in ids if (record := reader.find(request_id))]
+    causes = Counter(explain(record, reader).told.operator for record in found)
+    reader.close()
+    return dict(causes)
 
 
 def unlike(reader: RecordReader, request_id: str, answer: Answer) -> Iterator[str]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mattegate.assembly import open_gate
+from mattegate.assembly import build_self_service, open_gate
 from mattegate.config.settings import Settings
 from mattegate.serving.app import DataPlane
 from mattegate.serving.server import serve
@@ -49,6 +49,7 @@ def main() -> None:
             gate.gatehouse,
             records=gate.books.records,
             standing=gate.books.usage.standing,
+            extra=build_self_service(settings, gate),
             models=lambda: ("u2netp", "isnet-general-use"),
         )
         serve(app, settings, on_bound=lambda url: print(url, flush=True))

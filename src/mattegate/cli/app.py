@@ -6,22 +6,41 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from mattegate import __version__
 from mattegate.cli import batch, bench, remove, rendering, serve
 from mattegate.cli.context import Invocation, Services, invocation_of
+from mattegate.cli.later import Later
 from mattegate.cli.models import models_app
 from mattegate.config.load import ConfigurationError
 from mattegate.vocabulary.refusal import Refusal
+
+LATER = (
+    ("why", "Tell why a request was refused, or what let it pass."),
+    ("simulate", "Tell what would happen to a request, layer by layer, and what would let it pass."),
+    ("keys", "Make, find, change and take back API keys."),
+    ("identities", "Who pays: accounts with their tier, scopes and limits."),
+    ("admins", "Who may use the admin plane."),
+    ("usage", "What was delivered and charged; credits; exports for billing."),
+    ("audit", "Every administrative act, in a chain that shows tampering."),
+    ("backup", "Save the ledger of a home to one file, also beside a running server; and back."),
+    ("secrets", "The peppers that keys are kept under, by name and version only."),
+    ("config", "Check a configuration, show what it amounts to, or begin one."),
+    ("echo", "Print a line that shows what the server sees of a request."),
+)
+"""What works on a home: each a module of its name, imported when it is asked for, and what it is for."""
 
 EXAMPLES = (
     "mattegate remove photo.jpg",
     "mattegate remove photos/ -o cutouts/ --recursive --format webp",
     "mattegate --home /srv/mattegate serve --port 9000",
+    "mattegate keys create --name alice --tier free",
+    "mattegate why req_01M811EN4M7SXMWKN0G36DD4P8",
 )
 
 
@@ -55,6 +74,7 @@ def make_app() -> typer.Typer:
     """The command tree."""
     app = typer.Typer(
         name="mattegate",
+        cls=_Root,
         help="Cut the subject out of photographs: on the command line, and as an API of your own.",
         epilog=rendering.epilog(EXAMPLES),
         no_args_is_help=True,
@@ -68,6 +88,15 @@ def make_app() -> typer.Typer:
         app.command(module.NAME, help=told, epilog=examples)(module.command)
     app.add_typer(models_app, name="models", callback=_settings)
     return app
+
+
+class _Root(TyperGroup):
+    """All commands, those of :data:`LATER` without having imported them."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, told in LATER:
+            self.add_command(Later(name, told))
 
 
 def _root(

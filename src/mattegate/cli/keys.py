@@ -72,7 +72,7 @@ def create(
             _rehearse(lambda: make(identity or name))
         owner = find_or_create(accounts, identity or name, tier=tier, scopes=tuple(scope or ()))
         minted = make(owner.view.id)
-        about = {"identity": owner.view.name, "identity_id": owner.view.id, "tier": owner.view.tier}
+        about: dict[str, object] = {"identity": owner.view.name, "identity_id": owner.view.id, "tier": owner.view.tier}
         about |= {"name": name, "environment": environment, "expires_at": moment_or_none(ends)}
         place.give(minted.text, {"id": minted.id, **about})
     warn_of_another(settings)

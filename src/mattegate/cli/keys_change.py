@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -114,16 +114,22 @@ def _change(
         old = found_key(accounts.control, key_id)
         if only_narrower:
             _require_narrower(old, given)
-        row = accounts.desk.update_key(old.id, actor=actor(), **{"name": UNCHANGED, **given})
+        row = accounts.desk.update_key(old.id, actor=actor(), **given)
     _tell_changed(ctx, [row], as_json=as_json)
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "scopes": checked_scopes,
+    "addresses": checked_networks,
+    "origins": checked_origins,
+    "models": checked_models,
+    "expires_at": float,
+}
 
 
 def _require_narrower(row: KeyRow, given: dict[str, Any]) -> None:
     old = row.stored.view
-    checks = {"addresses": checked_networks, "origins": checked_origins, "models": checked_models}
-    new = {what: checks[what](values) if what in checks else values for what, values in given.items()}
-    if new.get("scopes"):
-        new["scopes"] = checked_scopes(new["scopes"])
+    new: dict[str, Any] = {what: _CHECKS[what](values) if values else values for what, values in given.items()}
     require_within(replace(old, **new), old)
 
 

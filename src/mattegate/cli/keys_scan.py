@@ -33,6 +33,8 @@ from mattegate.vocabulary.refusal import Refusal
 _FOUND: Final = 3
 _FAILED: Final = 1
 _PIPE: Final = "-"
+_KEPT: Final = 10_000
+"""Different keys remembered, so that one that lies in every line is asked about once."""
 _LIVE: Final = frozenset({"active", "rotated"})
 
 
@@ -61,6 +63,8 @@ class Judge:
         self.tally.found += 1
         known = self._known.get(found.text)
         if known is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
             known = self._known[found.text] = self._asked(found)
             self.tally.live += known[0] in _LIVE
             self.tally.revoked += known[1]

@@ -155,6 +155,12 @@ class UsageBook:
             usage_rows.tell(db, row.lastrowid or 0, "credited", at)
             return balance + units
 
+    def credit_row(self, identity: str, request_id: str) -> UsageRow | None:
+        """What :meth:`credit` wrote for ``request_id``; ``None`` where it wrote nothing."""
+        with self._database.read() as db:
+            known = usage_rows.by_credit(db, request_id, identity)
+            return known.row if known else None
+
     def balance(self, identity: str) -> int:
         """The credits an identity has."""
         with self._database.read() as db:

@@ -56,6 +56,11 @@ def by_request(db: sqlite3.Connection, request_id: str, identity: str | None = N
     return _one(db, where, (request_id, identity))
 
 
+def by_credit(db: sqlite3.Connection, request_id: str, identity: str) -> Reservation | None:
+    """The credit that an identity was given by a request."""
+    return _one(db, "request_id = ? AND identity = ? AND kind = 'credit'", (request_id, identity))
+
+
 def by_seq(db: sqlite3.Connection, seq: int) -> Reservation | None:
     """The row of a number."""
     return _one(db, "seq = ?", (seq,))

@@ -36,7 +36,8 @@ _SERVER: Final = "http://127.0.0.1:8000"
 
 def render_docs(document: Mapping[str, Any], prefix: str) -> str:
     """The API reference."""
-    first, *aliases = [path for path, item in document["paths"].items() if "post" in item]
+    cutouts = [path for path, item in document["paths"].items() if "cut-outs" in item.get("post", {}).get("tags", ())]
+    first, *aliases = cutouts
     operation = document["paths"][first]["post"]
     listed = ", ".join(f"<code>{escape(alias)}</code>" for alias in aliases)
     main = "".join(
@@ -46,11 +47,13 @@ def render_docs(document: Mapping[str, Any], prefix: str) -> str:
             f"<p>{escape(operation['description'])} The same under {listed}.</p>",
             _examples(first),
             "<h2 id=options>Options</h2>",
-            _options(operation["parameters"]),
+            _options(item for item in operation["parameters"] if item["in"] == "query"),
             f"<h2 id=answer>The answer</h2><p>{_ANSWER}</p>",
             _table(("Header", "Meaning"), _header_rows(operation["responses"]["200"]["headers"])),
             f"<h2 id=refusals>Refusals</h2><p>{_REFUSALS}</p>",
             _table(("Status", "Reasons"), _status_rows(operation["responses"], prefix)),
+            "<h2 id=account>Your account</h2>",
+            _table(("Path", "Does"), _account_rows(document["paths"])),
             "<h2 id=supervision>Supervision</h2>",
             _table(("Path", "Answers"), _probe_rows(document["paths"])),
         ]
@@ -134,9 +137,16 @@ def _status_rows(responses: Mapping[str, Any], prefix: str) -> Iterable[tuple[st
             yield status, ", ".join(links)
 
 
+def _account_rows(paths: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
+    for path, item in paths.items():
+        for method, operation in item.items():
+            if "account" in operation["tags"]:
+                yield f"<code>{method.upper()} {escape(path)}</code>", escape(operation["summary"])
+
+
 def _probe_rows(paths: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
     for path, item in paths.items():
-        if "get" in item:
+        if "supervision" in item.get("get", {}).get("tags", ()):
             statuses = ", ".join(item["get"]["responses"])
             yield f"<code>GET {escape(path)}</code>", f"{escape(item['get']['summary'])} ({statuses})"
 

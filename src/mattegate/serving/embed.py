@@ -41,8 +41,6 @@ from mattegate.vocabulary.facts import KeyView
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from mattegate.serving.walk import Walk
-
 EXPLANATIONS: Final = "https://mattegate.invalid/reasons"
 """Where a problem's ``type`` points when the application serves no page of reasons: a name that never resolves."""
 
@@ -127,10 +125,17 @@ class Gate:
             raise RuntimeError("the gate's dependency needs app.add_middleware(gate.explaining)")
         walk = Exchange.of(request.scope).walk
         if walk is None or walk.attempt.route.public:
-            walk = await self._admit(request.scope)
-        elif walk.attempt.route.scope != self._scope:
-            raise RuntimeError("two gates of different scopes cannot both decide on one request")
-        assert walk.caller is not None
+            await self._admit(request.scope)
+        return self.caller(request)
+
+    def caller(self, request: HTTPConnection) -> KeyView:
+        """The key that this gate let a request or a WebSocket in with.
+
+        Raises ``RuntimeError`` where it did not: on public paths, and where another gate decided.
+        """
+        walk = Exchange.of(request.scope).walk if Exchange.within(request.scope) else None
+        if walk is None or walk.caller is None or walk.attempt.route.scope != self._scope:
+            raise RuntimeError("this gate has not let anybody in with this request")
         return walk.caller
 
     @property
@@ -140,8 +145,8 @@ class Gate:
             raise RuntimeError(_CLOSED)
         return self._gatehouse
 
-    async def _admit(self, scope: Scope) -> Walk:
-        return await self._threshold(_nothing, self.gatehouse, self._counts(scope)).admit(scope)
+    async def _admit(self, scope: Scope) -> None:
+        await self._threshold(_nothing, self.gatehouse, self._counts(scope)).admit(scope)
 
     def _counts(self, scope: Scope) -> bool:
         if isinstance(self._metered, bool):

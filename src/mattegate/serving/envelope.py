@@ -11,14 +11,20 @@ import asyncio
 import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from mattegate.gate.cors import cors_headers, preflight_headers
 from mattegate.gate.limits import rate_headers
+from mattegate.gate.wording import untellable
 from mattegate.serving.access import log_access
 from mattegate.serving.exchange import Exchange
 from mattegate.serving.handshake import as_request, denying, opening_status
 from mattegate.serving.payload import plain
 from mattegate.serving.problem import Problem, encode_json
+from mattegate.serving.reading import without_keys
+from mattegate.signing.leaks import HIDDEN
+from mattegate.signing.shape import Known
+from mattegate.vocabulary.decision import Refused
 from mattegate.vocabulary.facts import Outcome
 from mattegate.vocabulary.refusal import Refusal
 
@@ -71,7 +77,7 @@ class Envelope:
         try:
             await self._answer(scope, _counted(receive, exchange), self._labelled(out, exchange), exchange)
         finally:
-            log_access(as_request(scope), exchange, now=perf_counter())
+            log_access(_as_told(as_request(scope), exchange), exchange, now=perf_counter())
             if self._observe is not None:
                 self._observe(exchange)
 
@@ -93,13 +99,13 @@ class Envelope:
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         if exchange.answering:
             raise refusal
-        refusal = await self._concluded(refusal, exchange)
+        refusal = await self._concluded(_discreet(refusal, exchange), exchange)
         exchange.reason, exchange.problem = refusal.reason.code, refusal.operator_detail
         if refusal.reason.code == "request.client_gone":
             exchange.status = refusal.reason.status  # nobody is there to read an answer
             return
         problem = Problem.of(refusal)
-        instance = scope.get("raw_path", b"")[:256].decode("latin-1")
+        instance = _instance(scope, exchange)
         body = encode_json(problem.document(request_id=exchange.request_id, instance=instance, docs=self._docs))
         headers = problem.headers(body)
         if exchange.body_left:
@@ -121,6 +127,9 @@ class Envelope:
         except Refusal as unrecorded:
             _LOG.error("%s: %s", exchange.request_id, unrecorded.operator_detail)
             return unrecorded
+        except Exception as error:  # noqa: BLE001 - our own bug, which must not cost the caller the explanation
+            _LOG.exception("%s: not recorded: %s", exchange.request_id, type(error).__name__)
+            return Refusal("internal.error", problem=f"{type(error).__name__} in the record, traceback in the log")
         return refusal
 
     def _labelled(self, send: Send, exchange: Exchange) -> Send:
@@ -154,6 +163,35 @@ class Envelope:
             if walk.facts.claim is not None:
                 ours += rate_headers(walk.facts.claim, legacy=self._legacy, at=walk.attempt.at)
         return [pair for pair in given if pair[0].lower() not in replaced] + ours
+
+
+def _discreet(refusal: Refusal, exchange: Exchange) -> Refusal:
+    """The refusal as it can be told, and without any key that it quotes; a decision's own is sound already."""
+    walk = exchange.walk
+    if walk is None or isinstance(walk.decision, Refused):
+        return refusal
+    facts = without_keys(plain(refusal.facts), Known.of(walk.rules.rulebook.credential).prefixes)
+    if problem := untellable(refusal.reason.code, facts):
+        return Refusal("internal.error", problem=problem)
+    hidden = {name: fact for name, fact in facts.items() if HIDDEN in str(fact)}
+    return Refusal(refusal.reason.code, **(refusal.facts | hidden)) if hidden else refusal
+
+
+def _instance(scope: Scope, exchange: Exchange) -> str:
+    """The path as it was sent, unless a key stands in it."""
+    walk = exchange.walk
+    if walk is not None and HIDDEN in walk.attempt.path:
+        return quote(walk.attempt.path, safe="/*")
+    return str(scope.get("raw_path", b"")[:256].decode("latin-1"))
+
+
+def _as_told(scope: Scope, exchange: Exchange) -> Scope:
+    """The scope as it may be logged: a key that stands where none belongs is hidden there as it is in the record."""
+    walk = exchange.walk
+    if walk is None or not (HIDDEN in walk.attempt.path or HIDDEN in walk.attempt.client_request_id):
+        return scope
+    request_id = walk.attempt.client_request_id.encode("latin-1", "replace")
+    return {**scope, "path": walk.attempt.path, "headers": [(b"x-request-id", request_id)]}
 
 
 def _silence(exchange: Exchange) -> Refusal:

@@ -67,8 +67,8 @@ _T = TypeVar("_T")
 
 _LOG: Final = logging.getLogger("mattegate.serving")
 
-_ATTEMPTS: Final = 4
-"""How often a walk begins anew because keys changed while it went on."""
+_ATTEMPTS: Final = 16
+"""How often a walk begins anew because keys changed while it went on: enough for an import of thousands of keys."""
 
 
 class UsedKeys(Protocol):

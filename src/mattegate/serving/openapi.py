@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mattegate import __version__
 from mattegate.config.settings import MB
+from mattegate.serving.openapi_account import SECURITY_SCHEMES, account_paths, account_schemas, security
+from mattegate.serving.openapi_problems import COMMON_HEADERS, UNSENT, Schema, errors, problem_schema
 from mattegate.serving.reference import OPTIONS
 from mattegate.serving.routes import CUTOUT_PATHS
 from mattegate.vocabulary.options import OutputFormat
 from mattegate.vocabulary.reasons import REASONS, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from mattegate.config.settings import Settings
 
-Schema = dict[str, Any]
-
-_UNSENT: Final = frozenset({"request.client_gone"})
-"""Reasons that no answer carries, because nobody is there to read it."""
-
-_COMMON_HEADERS: Final = {
-    "X-Request-Id": {"description": "The id of this request; quote it when asking.", "schema": {"type": "string"}},
-}  # fmt: skip
-
-_SUCCESS_HEADERS: Final = _COMMON_HEADERS | {
+_SUCCESS_HEADERS: Final = COMMON_HEADERS | {
     name: {"description": text, "schema": {"type": kind}}
     for name, text, kind in (
         ("Server-Timing", "Milliseconds of each stage, and the total.", "string"),
@@ -58,10 +50,14 @@ def build_openapi(settings: Settings, models: Sequence[str]) -> Schema:
                 prefix + alias: {"post": cutout | {"operationId": f"alias{alias.replace('/', '_').replace('-', '_')}"}}
                 for alias in aliases
             },
+            **account_paths(prefix),
             f"{prefix}/health": {"get": _probe("health", "Whether the process is up", [])},
             f"{prefix}/ready": {"get": _probe("ready", "Whether a first request would be served", _ready_reasons())},
         },
-        "components": {"schemas": {"Problem": _problem_schema(), "CutoutJson": _json_answer_schema()}},
+        "components": {
+            "schemas": {"Problem": problem_schema(), "CutoutJson": _json_answer_schema(), **account_schemas()},
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }  # fmt: skip
 
 
@@ -78,10 +74,22 @@ def _cutout(settings: Settings, models: Sequence[str]) -> Schema:
         "parameters": [
             {"name": name, "in": "query", "required": False, "description": schema["description"], "schema": schema}
             for name, schema in options.items()
-        ],
+        ]
+        + [_idempotency_key()],
+        "security": security(anonymous=bool(settings.keys.unsafe_anonymous)),
         "requestBody": {"required": True, "content": _bodies(settings, options)},
-        "responses": {"200": _success()} | _errors(_cutout_reasons()),
+        "responses": {"200": _success()} | errors(_cutout_reasons(), instance=CUTOUT_PATHS[0]),
     }  # fmt: skip
+
+
+def _idempotency_key() -> Schema:
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "A fresh text for each image, and the same one when you try again: charged once in 24 hours.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    }
 
 
 def option_schemas(settings: Settings, models: Sequence[str]) -> dict[str, Schema]:
@@ -146,75 +154,11 @@ def _success() -> Schema:
 
 
 def _cutout_reasons() -> list[Reason]:
-    return [reason for code, reason in REASONS.items() if code not in _UNSENT and reason.public == code]
+    return [reason for code, reason in REASONS.items() if code not in UNSENT and reason.public == code]
 
 
 def _ready_reasons() -> list[Reason]:
     return [REASONS[f"capacity.{cause}"] for cause in ("starting", "not_ready", "draining")]
-
-
-def _errors(reasons: Iterable[Reason]) -> Schema:
-    by_status: dict[str, list[Reason]] = {}
-    for reason in reasons:
-        by_status.setdefault(str(reason.status), []).append(reason)
-    return {status: _error(found) for status, found in sorted(by_status.items())}
-
-
-def _error(reasons: list[Reason]) -> Schema:
-    headers = _COMMON_HEADERS | {
-        "X-Mattegate-Error-Type": {"schema": {"type": "string", "enum": sorted({r.error_type for r in reasons})}}
-    }
-    if any(reason.retry_after_s is not None for reason in reasons):
-        headers["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
-    return {
-        "description": "; ".join(dict.fromkeys(reason.title for reason in reasons)),
-        "headers": headers,
-        "content": {
-            "application/problem+json": {
-                "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {reason.code: {"value": _example(reason)} for reason in reasons},
-            }
-        },
-    }
-
-
-def _example(reason: Reason) -> Schema:
-    return {
-        "type": f"/docs/reasons#{reason.anchor}",
-        "title": reason.title,
-        "status": reason.status,
-        "detail": _blanks(reason.sentence),
-        "instance": "/v1/remove-bg",
-        "reason": reason.code,
-        "layer": reason.layer,
-        "request_id": "req_01KAMV4Q5N0C8Y3S1R7T9W2X6Z",
-        "remedy": _blanks(reason.remedy),
-    }
-
-
-def _blanks(template: str) -> str:
-    return re.sub(r"\{(\w+)[^}]*\}", r"<\1>", template)
-
-
-def _problem_schema() -> Schema:
-    text: Schema = {"type": "string"}
-    properties: Schema = {
-        "type": text | {"format": "uri-reference", "description": "The page and section that explain this reason."},
-        "title": text,
-        "status": {"type": "integer"},
-        "detail": text | {"description": "What happened, with this case's facts."},
-        "instance": text | {"format": "uri-reference"},
-        "reason": text | {"enum": sorted({reason.public for reason in REASONS.values()})},
-        "layer": text | {"enum": sorted({reason.layer for reason in REASONS.values()})},
-        "request_id": text | {"pattern": "^req_[0-9A-HJKMNP-TV-Z]{26}$"},
-        "remedy": text | {"description": "What you can do."},
-    }
-    return {
-        "type": "object",
-        "description": "Problem details (RFC 9457).",
-        "required": list(properties),
-        "properties": properties,
-    }
 
 
 def _json_answer_schema() -> Schema:
@@ -241,12 +185,13 @@ def _json_answer_schema() -> Schema:
 def _probe(name: str, summary: str, reasons: list[Reason]) -> Schema:
     yes = {
         "description": "Yes.",
-        "headers": _COMMON_HEADERS,
+        "headers": COMMON_HEADERS,
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
     return {
         "tags": ["supervision"],
         "operationId": name,
         "summary": summary,
-        "responses": {"200": yes} | _errors(reasons),
+        "security": [],
+        "responses": {"200": yes} | errors(reasons, instance=f"/{name}"),
     }  # fmt: skip

@@ -75,6 +75,9 @@ KEYS: Final = RouteView("keys", ("GET", "HEAD", "OPTIONS", "POST"), scope="keys"
 KEY: Final = RouteView("key", ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH"), scope="keys")
 KEY_ROTATE: Final = RouteView("key_rotate", ("OPTIONS", "POST"), scope="keys")
 
+NAMES: Final = tuple(value.name for value in tuple(globals().values()) if isinstance(value, RouteView) and value.name)
+"""The names of all routes."""
+
 
 def data_plane(prefix: str, *, docs: bool, page: bool) -> RouteTable:
     """Every path of the data plane. The pages and the reasons stand there only where they are wanted."""

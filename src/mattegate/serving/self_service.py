@@ -52,9 +52,9 @@ class NewKey(Strict):
     environment: str = ""
     expires_at: str | float | None = None
     scopes: list[str] | None = None
-    addresses: list[str] = []
-    origins: list[str] = []
-    models: list[str] = []
+    addresses: list[str] = Field(default=[])
+    origins: list[str] = Field(default=[])
+    models: list[str] = Field(default=[])
 
 
 class KeyChange(Strict):
@@ -63,9 +63,9 @@ class KeyChange(Strict):
     name: str = ""
     expires_at: str | float | None = None
     scopes: list[str] | None = None
-    addresses: list[str] = []
-    origins: list[str] = []
-    models: list[str] = []
+    addresses: list[str] = Field(default=[])
+    origins: list[str] = Field(default=[])
+    models: list[str] = Field(default=[])
 
 
 class Rotation(Strict):
@@ -208,7 +208,6 @@ class OwnKeys:
         return json_response(await self._gatehouse.in_thread(act), 201)
 
     async def _narrow(self, request: Request) -> Response:
-        _, me = caller_of(request)
         given = _values((await self._body(request, KeyChange)).given())
         return await self._changed(request, partial(self._desk.update_key, **given))
 

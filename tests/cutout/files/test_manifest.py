@@ -158,8 +158,9 @@ def test_a_foreign_line_in_the_middle_is_refused_with_its_number(tmp_path: Path,
     path = tmp_path / NAME
     before = path.read_bytes() + line + b'{"mattegate_batch": 1}\n'
     path.write_bytes(before)
-    with pytest.raises(Refusal, match=f"Line 3 .*{problem}"), manifest(tmp_path):
+    with pytest.raises(Refusal, match=f"Line 3 .*{problem}") as caught, manifest(tmp_path):
         pass
+    assert caught.value.reason.code == "file.manifest"
     assert path.read_bytes() == before
 
 
