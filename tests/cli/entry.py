@@ -37,9 +37,7 @@ def services(script: dict[str, object]) -> Services:
     def build_engine(settings: Settings) -> Engine:
         return ScriptedEngine(int(str(script.get("workers", 1))), seconds, refusing)
 
-    def serve(
-        settings: Settings, *, on_ready: Callable[[str], None], reread: Callable[[], Settings]
-    ) -> None:
+    def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callable[[], Settings]) -> None:
         on_ready(f"http://{settings.server.host}:{settings.server.port}")
 
     return Services(build_engine, serve)

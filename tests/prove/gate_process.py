@@ -52,11 +52,11 @@ class GateProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MATTEGATE_")}
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=output, stderr=output, env=environment)
-        deadline = time.monotonic() + _PATIENCE_S
-        while not self._ready():
-            assert self._process.poll() is None, f"the server ended while starting:\n{self.tail()}"
-            assert time.monotonic() < deadline, f"the server was not ready in time:\n{self.tail()}"
-            time.sleep(0.02)
+        try:
+            self._wait_ready(self._process)
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> tuple[int, ...]:
         """``kill -9``; the processes that were below it."""
@@ -85,6 +85,13 @@ class GateProcess:
     def tail(self, lines: int = 20) -> str:
         """The last lines of that."""
         return "\n".join(self.output().splitlines()[-lines:])
+
+    def _wait_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not self._ready():
+            assert process.poll() is None, f"the server ended while starting:\n{self.tail()}"
+            assert time.monotonic() < deadline, f"the server was not ready in time:\n{self.tail()}"
+            time.sleep(0.02)
 
     def _ready(self) -> bool:
         answer = ask(self.port, "/ready", method="GET", timeout_s=5)

@@ -41,7 +41,8 @@ from tests.prove.gate_process import GateProcess, ask, bearer, fast, free_port, 
 
 PAYERS = 6
 CREDITS = 1_000_000
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
+"""A payer's, through any number of deaths and on any machine."""
 CONFIG = """
 [flood]
 failures_per_minute = 1000000
@@ -187,14 +188,18 @@ def test_kill_nine_of_the_gate_keeps_every_book_true(kills: int, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(1), pytest.param(8, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
+    "kills",
+    [
+        pytest.param(1, marks=pytest.mark.timeout(400)),
+        pytest.param(8, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+    ],
 )
 def test_kill_nine_of_the_product_keeps_every_book_true(kills: int, u2netp_home: Path, tmp_path: Path) -> None:
     """The same with real workers and a real model, and no worker outlives the server."""
     ground, port = prepared(tmp_path), free_port()
     shutil.copytree(u2netp_home / "models", ground.settings.home / "models", copy_function=link)
     server = GateProcess(product(ground.config, ground.settings.home, port), port, tmp_path / "server.log")
-    storm(server, ground, kills=kills, alive_s=(0.5, 3.0))
+    storm(server, ground, kills=kills, alive_s=(0.0, 2.0))
 
 
 def link(source: str, target: str) -> None:
@@ -242,7 +247,9 @@ def storm(server: GateProcess, ground: Ground, *, kills: int, alive_s: tuple[flo
         server.start()
         try:
             with blowing(calling, keeper, random.Random(seed)):
-                orphans = [pid for _ in range(kills) for pid in killed(server, chance.uniform(*alive_s))]
+                orphans = [
+                    pid for _ in range(kills) for pid in killed(server, calling.told, chance, chance.uniform(*alive_s))
+                ]
                 time.sleep(chance.uniform(*alive_s))
             lost = lost_words(ground.settings, calling.told)
             causes = own_troubles(ground.settings, calling.told)
@@ -274,11 +281,14 @@ def blowing(calling: Storm, keeper: KeyKeeper, chance: random.Random) -> Iterato
         finally:
             calling.over.set()
         for each in work:
-            each.result(PATIENCE_S * 2)
+            each.result(PATIENCE_S + 60)
 
 
-def killed(server: GateProcess, after_s: float) -> tuple[int, ...]:
-    """Let it live for a while, kill it, start it anew; the processes that were below it."""
+def killed(server: GateProcess, told: Told, chance: random.Random, after_s: float) -> tuple[int, ...]:
+    """Let it give a few answers or none and live a while, kill it, start it anew; the processes that were below it."""
+    enough, deadline = len(told.delivered) + chance.randint(0, 3), time.monotonic() + 30
+    while len(told.delivered) < enough and time.monotonic() < deadline:
+        time.sleep(0.01)
     time.sleep(after_s)
     below = server.kill()
     server.start()

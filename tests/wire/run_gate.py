@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from mattegate.serving.server import serve
 from mattegate.vocabulary.rulebook import Limit, Tier
 from tests.serving.engines import EchoEngine
 
-_ELSEWHERE = frozenset({"home", "tiers", "file_bytes"})
+_ELSEWHERE = frozenset({"home", "tiers"})
 
 
 def settings_of(given: dict[str, Any]) -> Settings:
@@ -31,15 +30,12 @@ def settings_of(given: dict[str, Any]) -> Settings:
 
 
 def _frozen(part: dict[str, Any]) -> dict[str, Any]:
-    frozen = {name: tuple(value) if isinstance(value, list) else value for name, value in part.items()}
-    return frozen | {"file": Path(frozen["file"])} if "file" in frozen else frozen
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in part.items()}
 
 
 def main() -> None:
     """Serve with what the arguments say."""
     given = json.loads(sys.argv[1])
-    if file_bytes := given.get("file_bytes"):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, resource.RLIM_INFINITY))
     settings = settings_of(given)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
     with open_gate(settings) as gate:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import statistics
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,7 +110,6 @@ def test_an_anonymous_caller_owns_no_decision(start: Callable[..., Wire]) -> Non
 
 def test_identities_cannot_be_probed_by_names(wire: Wire, key: str) -> None:
     """A Basic user name is nobody's business: with a wrong key it changes nothing."""
-    import base64  # noqa: PLC0415 - needed here only
 
     def basic(user: str) -> dict[str, str]:
         return {"Authorization": "Basic " + base64.b64encode(f"{user}:{wrong_secret(key)}".encode()).decode()}
@@ -140,7 +141,7 @@ def test_time_tells_no_more_than_the_answer_does(wire: Wire, key: str) -> None:
         "key": (("GET", "/v1/whoami", bearer(wrong_secret(key))), ("GET", "/v1/whoami", bearer(unknown_key(key)))),
     }
     for name, (there, nowhere) in pairs.items():
-        ratio = ratio_of_medians(lambda a=there: wire.ask(*a), lambda a=nowhere: wire.ask(*a), 1_500)
+        ratio = ratio_of_medians(partial(wire.ask, *there), partial(wire.ask, *nowhere), 1_500)
         print(f"\n{name}: {ratio:.3f}")
         assert 0.8 < ratio < 1.25, name
     ratio = ratio_of_medians(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 from mattegate.cli.rendering import write_error
 from mattegate.config.settings import Settings, default_home
 from mattegate.ledger.home_lock import LOCK_FILE
-
-_LOCKS: Final = Path("/proc/locks")
 
 
 def tell_home(settings: Settings) -> None:
@@ -28,20 +25,25 @@ def warn_of_another(settings: Settings) -> None:
 
 
 def server_of(home: Path) -> int:
-    """The process that holds a home, 0 for none or where this cannot be told.
+    """The process that holds a home, 0 for none or where this cannot be told (another user's, another container's).
 
-    The lock is looked up among the kernel's and not tried: even a moment's hold could turn a starting server away.
+    The lock is not tried: even a moment's hold could turn a starting server away. Its holder has written its id into
+    the file and has it open.
     """
-    lock = home / "ledger" / LOCK_FILE
+    lock = home / LOCK_FILE
     try:
-        inode, written = lock.stat().st_ino, lock.read_text("ascii", "replace").strip()
-        held = any(_is_held(line, inode) for line in _LOCKS.read_text("ascii", "replace").splitlines())
+        written = lock.read_text("ascii", "replace").strip()
+        return int(written) if written.isdigit() and _has_open(written, lock.stat()) else 0
     except OSError:
         return 0
-    return int(written) if held and written.isdigit() and int(written) != os.getpid() else 0
 
 
-def _is_held(line: str, inode: int) -> bool:
-    """``1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`` (proc_locks(5))."""
-    parts = line.split()
-    return len(parts) >= 6 and parts[1] == "FLOCK" and parts[5].rpartition(":")[2] == str(inode)
+def _has_open(pid: str, file: os.stat_result) -> bool:
+    return any(_same(descriptor, file) for descriptor in Path("/proc", pid, "fd").iterdir())
+
+
+def _same(descriptor: Path, file: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(descriptor.stat(), file)
+    except OSError:
+        return False  # closed meanwhile

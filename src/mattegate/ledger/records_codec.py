@@ -1,19 +1,28 @@
 """Records and rulebooks as bytes: versioned JSON, readable for as long as a newer reader only adds fields.
 
-Rules of this file: what is encoded can be decoded again; a text that UTF-8 cannot hold and a number that JSON readers
-cannot hold are made storable rather than refused, because a request must not go unrecorded for what it contains.
+Rules of this file:
+
+1. What is encoded can be decoded again. A text that UTF-8 cannot hold and a number that JSON readers cannot hold are
+   made storable rather than refused, because a request must not go unrecorded for what it contains.
+2. Every refusal waits for its record, and anybody can cause refusals; so what a reader knows without being told is not
+   written: fields of an attempt that are as they are by default, facts that are not known, and findings of layers that
+   were not asked, of which only the names stand there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import compress
+from operator import attrgetter, is_not
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from mattegate.ledger.protocols import Record
-from mattegate.vocabulary.facts import Plain
+from mattegate.vocabulary.attempt import Attempt
+from mattegate.vocabulary.decision import Effect, Finding
+from mattegate.vocabulary.facts import Facts, Plain
 from mattegate.vocabulary.rulebook import Rulebook
 
 _T = TypeVar("_T")
@@ -28,8 +37,7 @@ class Unreadable(Exception):  # noqa: N818 - the state of what is stored
     """Stored bytes are not a record (any more), or one of a newer version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(msgspec.Struct, frozen=True, gc=False):
     """What the store sorts records by."""
 
     request_id: str
@@ -39,14 +47,36 @@ class Index:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _StoredRecord:
+class _Written(msgspec.Struct, gc=False, omit_defaults=True):
+    """A record as it is written; the names and meanings are those of :class:`Record`."""
+
+    request_id: str
+    at: float
+    attempt: dict[str, object]
+    facts: dict[str, object]
+    findings: list[dict[str, object]]
+    revision: str
+    version: str
+    status: int
+    reason: str = ""
+    address: str = ""
+    ms: float = 0.0
+
+
+class _WrittenRecord(msgspec.Struct, gc=False, omit_defaults=True):
+    v: int
+    record: _Written
+    skipped: list[str] = []
+    """The layers behind those of the findings, which were not asked any more."""
+
+
+class _StoredRecord(msgspec.Struct, gc=False):
     v: int
     record: Record
+    skipped: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _StoredIndex:
+class _StoredIndex(msgspec.Struct, gc=False):
     v: int
     record: Index
 
@@ -70,7 +100,26 @@ _VERSIONS: Final = msgspec.json.Decoder(_Version)
 
 def encode_record(record: Record) -> bytes:
     """One line of JSON without a line break."""
-    return _encode(_StoredRecord(VERSION, record if _is_plain(record) else _made_plain(record)))
+    asked = _asked(record.findings)
+    return _encode(
+        _WrittenRecord(
+            VERSION,
+            _Written(
+                record.request_id,
+                record.at,
+                _given(record.attempt),
+                _known(record.facts),
+                [_told(finding) for finding in record.findings[:asked]],
+                record.revision,
+                record.version,
+                record.status,
+                record.reason,
+                record.address,
+                record.ms,
+            ),
+            [finding.layer for finding in record.findings[asked:]],
+        )
+    )
 
 
 def decode_record(data: bytes) -> Record:
@@ -78,7 +127,11 @@ def decode_record(data: bytes) -> Record:
 
     Raises :class:`Unreadable`.
     """
-    return _decode(_RECORDS, data).record
+    stored = _decode(_RECORDS, data)
+    if not stored.skipped:
+        return stored.record
+    tail = (Finding(layer, Effect.SKIPPED) for layer in stored.skipped)
+    return replace(stored.record, findings=(*stored.record.findings, *tail))
 
 
 def decode_index(data: bytes) -> Index:
@@ -107,21 +160,57 @@ def needle(request_id: str) -> bytes:
     return b'"record":{"request_id":' + _encode(request_id)
 
 
-def _is_plain(record: Record) -> bool:
-    """Whether every fact has a type that the decoder will take."""
-    outcome = record.facts.outcome
-    if outcome is not None and outcome.facts and not _PLAIN.issuperset(map(type, outcome.facts.values())):
-        return False
-    return all(not finding.facts or _PLAIN.issuperset(map(type, finding.facts.values())) for finding in record.findings)
+_ATTEMPT: Final = tuple(field.name for field in fields(Attempt))
+_ATTEMPT_VALUES: Final = attrgetter(*_ATTEMPT)
+_ATTEMPT_DEFAULTS: Final = tuple(field.default for field in fields(Attempt))
+_FACTS: Final = tuple(field.name for field in fields(Facts))
+_FACTS_VALUES: Final = attrgetter(*_FACTS)
 
 
-def _made_plain(record: Record) -> Record:
-    """The record with the text of whatever stands among its facts and should not."""
-    findings = tuple(replace(finding, facts=_texts(finding.facts)) for finding in record.findings)
-    outcome = record.facts.outcome
-    if outcome is not None:
-        outcome = replace(outcome, facts=_texts(outcome.facts))
-    return replace(record, findings=findings, facts=replace(record.facts, outcome=outcome))
+def _given(attempt: Attempt) -> dict[str, object]:
+    """The fields that hold anything but their very defaults."""
+    values: tuple[object, ...] = _ATTEMPT_VALUES(attempt)
+    return dict(compress(zip(_ATTEMPT, values, strict=True), map(is_not, values, _ATTEMPT_DEFAULTS)))
+
+
+def _known(facts: Facts) -> dict[str, object]:
+    """The facts that are there; the outcome with texts for whatever no record can hold."""
+    known: dict[str, Any] = {name: fact for name, fact in zip(_FACTS, _FACTS_VALUES(facts), strict=True) if fact}
+    if facts.outcome is not None:
+        known["outcome"] = replace(facts.outcome, facts=_plain(facts.outcome.facts))
+    return known
+
+
+def _asked(findings: Sequence[Finding]) -> int:
+    """How many findings say more than that their layer, and every one after it, was not asked."""
+    asked = len(findings)
+    while asked and findings[asked - 1].effect is Effect.SKIPPED and not _says_more(findings[asked - 1]):
+        asked -= 1
+    return asked
+
+
+def _told(finding: Finding) -> dict[str, object]:
+    if not _says_more(finding):
+        return {"layer": finding.layer, "effect": finding.effect}
+    return {
+        "layer": finding.layer,
+        "effect": finding.effect,
+        "reason": finding.reason,
+        "facts": _plain(finding.facts),
+        "rule": finding.rule,
+        "detail": finding.detail,
+        "shadow": finding.shadow,
+    }
+
+
+def _says_more(finding: Finding) -> bool:
+    """Whether there is anything in it but layer and effect."""
+    return bool(finding.reason or finding.facts or finding.detail or finding.rule or finding.shadow)
+
+
+def _plain(facts: dict[str, Plain]) -> dict[str, Plain]:
+    """Facts with the text of whatever stands among them and the decoder would not take."""
+    return facts if _PLAIN.issuperset(map(type, facts.values())) else _texts(facts)
 
 
 def _texts(facts: Mapping[str, Plain]) -> dict[str, Plain]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Match
 
 from mattegate.gate.hosts import Hosts, plain_host
 from mattegate.ledger.protocols import Unavailable
@@ -32,6 +32,7 @@ METRICS: Final = "/metrics"
 
 _RAISED: Final = "mattegate.admin.raised"
 _LONGEST: Final = 256
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 class Guard:
@@ -92,17 +93,20 @@ class Guard:
                 return refused(error.errors())
             case HTTPException(status_code=405):
                 facts = {"method": scope["method"], "path": scope["path"][:_LONGEST]}
-                return Refusal("route.method", allowed=", ".join(self._methods(scope["path"])), **facts)
+                return Refusal("route.method", allowed=", ".join(self._methods(scope)), **facts)
             case HTTPException(status_code=404):
                 return Refusal("route.unknown", method=scope["method"], path=scope["path"][:_LONGEST])
             case HTTPException():
                 return Refusal("account.malformed", problem="it is not JSON")
         return error
 
-    def _methods(self, path: str) -> list[str]:
-        """What a path answers, over all routes that it leads to."""
-        routes = (route for route in self._app.routes if isinstance(route, Route) and route.path_regex.match(path))
-        return sorted({method for route in routes for method in route.methods or ()})
+    def _methods(self, scope: Scope) -> list[str]:
+        """What the path of a request answers, over all routes that it leads to."""
+        return [
+            method
+            for method in _METHODS
+            if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in self._app.routes)
+        ]
 
 
 class Carrying:

@@ -1,0 +1,41 @@
+"""``mattegate secrets``: names and versions, never a secret; and a new pepper under which old keys go on."""
+
+from __future__ import annotations
+
+from tests.cli.at_home import At, server_on
+
+
+def test_nothing_of_a_secret_is_shown(at: At) -> None:
+    """Name, version, origin, and how many keys rest on it."""
+    at.key()
+    told = at.told("secrets", "list")
+    assert [(row["name"], row["keys"]) for row in told] == [("pepper-1", 1), ("seal", None)]
+    secrets = [file.read_text().strip() for file in (at.home / "secrets").iterdir() if file.name != ".lock"]
+    shown = at("secrets", "list").out + str(told)
+    assert secrets
+    assert not any(secret[:12] in shown for secret in secrets if secret)
+
+
+def test_a_new_pepper_is_for_new_keys_and_old_ones_stay_where_they_are(at: At) -> None:
+    """Each pepper is kept as long as a key rests on it."""
+    at.key("old")
+    assert at.told("secrets", "rotate-pepper") == {"name": "pepper-2", "version": 2}
+    at.key("new")
+    told = {row["name"]: (row["current"], row["keys"]) for row in at.told("secrets", "list")}
+    assert told == {"pepper-1": (False, 1), "pepper-2": (True, 1), "seal": (True, None)}
+
+
+def test_a_running_server_is_named_because_it_does_not_know_the_new_pepper(at: At) -> None:
+    """It reads its secrets when it starts."""
+    at.home.mkdir()
+    with server_on(at.home) as server:
+        assert f"the server (process {server.process.pid}) does not know it" in at("secrets", "rotate-pepper").err
+
+
+def test_a_home_without_secrets_has_none_to_list(at: At) -> None:
+    """A configuration fault with its place, exit code 2; none is made in passing."""
+    ended = at("secrets", "list")
+    assert ended.code == 2
+    assert str(at.home / "secrets") in ended.err
+    assert at("secrets", "rotate-pepper").code == 2
+    assert not at.home.exists()
