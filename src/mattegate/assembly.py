@@ -148,27 +148,32 @@ def build_sources(settings: Settings, gate: OpenGate, engine: Engine, vitals: Vi
 def build_admin(
     settings: Settings, gate: OpenGate, metrics: Metrics, *, sources: Sources, scheduler: Scheduler | None = None
 ) -> ASGIApp | None:
-    """The admin plane; ``None`` where there is to be none."""
+    """The admin plane; ``None`` where there is to be none.
+
+    Raises :class:`~mattegate.config.faults.ConfigurationError` for a name in ``admin.hosts`` that is none.
+    """
     if not settings.admin.enabled:
         return None
     from mattegate.serving.admin import AdminParts, create_admin_plane  # noqa: PLC0415 - the whole of FastAPI
 
     books = gate.books
-    return create_admin_plane(
-        AdminParts(
-            settings=settings,
-            gatehouse=gate.gatehouse,
-            desk=books.accounts.desk,
-            control=books.accounts.control,
-            keyring=books.keyring,
-            records=books.records,
-            usage=books.usage,
-            thread=gate.thread,
-            metrics=metrics,
-            sources=sources,
-            tasks=partial(_task_states, scheduler) if scheduler else None,
-        )
+    parts = AdminParts(
+        settings=settings,
+        gatehouse=gate.gatehouse,
+        desk=books.accounts.desk,
+        control=books.accounts.control,
+        keyring=books.keyring,
+        records=books.records,
+        usage=books.usage,
+        thread=gate.thread,
+        metrics=metrics,
+        sources=sources,
+        tasks=partial(_task_states, scheduler) if scheduler else None,
     )
+    try:
+        return create_admin_plane(parts)
+    except ValueError as error:
+        raise ConfigurationError([Fault("admin.hosts", "serve", str(error))]) from None
 
 
 def _task_states(scheduler: Scheduler) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from mattegate import __version__
 from mattegate.cli import batch, bench, remove, rendering, serve
-from mattegate.cli.app import EXAMPLES, make_app
+from mattegate.cli.app import EXAMPLES, LATER, make_app
 from mattegate.vocabulary.options import PARSERS
 from mattegate.vocabulary.reasons import REASONS
 from tests.cli.processes import call, real, scripted
@@ -28,7 +28,8 @@ def test_every_example_in_the_help_is_a_line_that_parses(example: str) -> None:
     assert program == "mattegate"
     root = get_command(make_app())
     context = root.make_context("mattegate", words, resilient_parsing=True)
-    name = next(word for word in words if word in {module.NAME for module in MODULES})
+    names = {module.NAME for module in MODULES} | {name for name, _ in LATER}
+    name = next(word for word in words if word in names)
     command = root.get_command(context, name)  # type: ignore[attr-defined]  # the root is a group
     command.make_context(name, words[words.index(name) + 1 :], parent=context)
 

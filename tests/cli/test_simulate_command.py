@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from mattegate.config.rulebook import build_rulebook
+from mattegate.config.secrets import load_secrets
 from mattegate.gate.rules import Rules
 from mattegate.ledger.records import Records
 from tests.cli.at_home import At
-from tests.cli.test_why import ID, decided
+from tests.cli.test_why import DENYING, ID, decided
 
 
 def told(at: At, code: int, *words: str) -> dict[str, Any]:
@@ -102,10 +103,6 @@ def test_a_change_that_is_none_is_a_mistake_in_the_line(at: At, change: str) -> 
 def test_a_recorded_refusal_is_judged_by_the_configuration_of_now(at: At) -> None:
     """Recorded under a rule that is gone: the trace then and the trace now stand side by side."""
     at.key()
-    record = decided(build_rulebook(at.settings), path="/v1/remove-bg")
-    from mattegate.config.secrets import load_secrets  # noqa: PLC0415 - only here
-    from tests.cli.test_why import DENYING  # noqa: PLC0415
-
     record = decided(DENYING)
     seal = load_secrets(at.settings.secrets_dir).seal_key
     with closing(Records(at.settings.ledger_dir, seal_key=seal, unproven_bytes=10**9)) as book:

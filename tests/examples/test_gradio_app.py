@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error
 
 from mattegate.signing.keys import mint
 from mattegate.vocabulary.rulebook import Limit
+from tests.chromium import chromium
 from tests.examples.apps import CACHE, ROOT, App, desk_of, running, why
 from tests.examples.conftest import MakeKey
 
@@ -57,14 +58,9 @@ def app(gradio_python: Path, home: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    """A browser for all of these stories."""
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 def _called(python: Path, app: App, headers: dict[str, str]) -> dict[str, Any]:

@@ -277,6 +277,8 @@ def test_credits_are_added_once_for_each_key(planes: Planes) -> None:
     other = planes.manage("POST", path, json={"units": 60}, headers=headers)
     assert (other.status_code, other.json()["reason"]) == (422, "account.invalid")
     assert planes.manage("POST", path, json={"units": 60}).status_code == 422
+    empty = planes.manage("POST", path, json={"units": 60}, headers={"Idempotency-Key": "two words"})
+    assert (empty.status_code, empty.json()["reason"]) == (400, "idempotency.malformed")
     below = planes.manage("POST", path, json={"units": -51}, headers={"Idempotency-Key": "x"})
     assert (below.status_code, below.json()["reason"]) == (422, "account.invalid")
     added = [entry for entry in planes.control.audit() if entry.act == "credits.add"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from mattegate.serving.site import CONTENT_SECURITY_POLICY
+from tests.chromium import chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +26,9 @@ _DROP = """([name, base64]) => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it; its absence is told, and fails where no test may be skipped."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    """A browser for all of these stories."""
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -87,6 +81,7 @@ def test_a_refused_picture_is_explained_with_its_id(page: Page) -> None:
     assert page.inner_text("#error-remedy") == "Send a JPEG, PNG or WebP file."
     assert page.inner_text("#error-reason") == "upload.type"
     assert page.inner_text("#error-id").startswith("req_")
+    assert page.get_attribute("#error-reason", "href", timeout=1000).endswith("/docs/reasons#upload-type")
     assert page.is_visible("#drop")
 
 
@@ -113,3 +108,4 @@ def test_docs_can_be_turned_off(serve: Serve) -> None:
     for path in ("/docs", "/docs/reasons", "/openapi.json"):
         assert server.get(path).status_code == 404
     assert '<nav aria-label="Main" hidden>' in server.get("/").text
+    assert 'data-explains=""' in server.get("/").text

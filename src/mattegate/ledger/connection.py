@@ -25,6 +25,9 @@ from mattegate.ledger.protocols import Unavailable
 BUSY_MS: Final = 5_000
 """How long a connection waits for another process that is writing."""
 
+TROUBLE: Final = (sqlite3.Error, OSError)
+"""What SQLite and the file system refuse with."""
+
 _OPENING_TRIES: Final = 50
 
 
@@ -33,8 +36,13 @@ def answering(dependency: str) -> Iterator[None]:
     """Whatever SQLite or the file system refuses inside is :class:`Unavailable` of ``dependency``."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        raise Unavailable(dependency, str(error) or type(error).__name__) from error
+    except TROUBLE as error:
+        raise unavailable(dependency, error) from error
+
+
+def unavailable(dependency: str, error: Exception) -> Unavailable:
+    """What :func:`answering` raises, for whoever is asked so often that a context manager is too dear."""
+    return Unavailable(dependency, str(error) or type(error).__name__)
 
 
 def open_database(path: Path, *, synchronous: Literal["FULL", "NORMAL"], busy_ms: int = BUSY_MS) -> sqlite3.Connection:

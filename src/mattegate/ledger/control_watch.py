@@ -10,11 +10,12 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from mattegate.ledger.connection import answering, open_database, transaction
+from mattegate.ledger.connection import TROUBLE, open_database, transaction, unavailable
 from mattegate.ledger.control import EMPTY, brought_up_to
 from mattegate.ledger.control_rows import KEYS, key_of, read
 from mattegate.ledger.protocols import Snapshot
 
+_VERSION: Final = "PRAGMA data_version"
 _CHANGED: Final = (
     f"{KEYS} WHERE k.id IN (SELECT id FROM keys WHERE changed > :known"  # noqa: S608 - only constants
     " UNION SELECT keys.id FROM identities JOIN keys ON keys.identity = identities.id"
@@ -33,12 +34,15 @@ class Watch:
 
     def snapshot(self) -> Snapshot:
         """The newest state. Raises ``Unavailable``."""
-        with self._lock, answering("control"):
-            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-            if version != self._seen:
-                self._refresh()
-                self._seen = version  # asked before reading: what was committed in between is looked at once more
-            return self._snapshot
+        try:
+            with self._lock:
+                version = self._connection.execute(_VERSION).fetchone()[0]
+                if version != self._seen:
+                    self._refresh()
+                    self._seen = version  # asked before reading: what was committed in between is looked at once more
+                return self._snapshot
+        except TROUBLE as error:
+            raise unavailable("control", error) from error
 
     def _refresh(self) -> None:
         with transaction(self._connection, "DEFERRED"):

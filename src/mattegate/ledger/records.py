@@ -1,7 +1,8 @@
 """The record book that lasts: a spool in front, ``records.db`` behind, and an importer between them.
 
 What survives what: an acknowledged record survives the death of the process at once, and a power loss once it is
-imported (within about a second). Counts of dropped records are written down once a second.
+imported (within about a second, or some seconds while there are thousands in one). Counts of dropped records are
+written down once a second.
 """
 
 from __future__ import annotations

@@ -2,14 +2,19 @@
 
 For each part: take hold of it where its writer is done with it; import line after line, the offset in the same
 transaction; then delete a part that is done, and only then forget its offset.
+
+Nobody waits for this, and requests share the interpreter with it; so in the background it works for a twentieth of the
+time and rests for the remainder, until more waits than readers should have to search.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import thread_time
 from typing import Final
 
 from mattegate.ledger.connection import answering
@@ -23,6 +28,13 @@ _LOG: Final = logging.getLogger("mattegate.records")
 EVERY_S: Final = 1.0
 SLOWEST_S: Final = 30.0
 """How long it waits at most between two tries while the store is down."""
+SHARE: Final = 0.05
+"""How much of its time a background import works."""
+AT_EASE: Final = 2
+"""How many parts may wait for that; while there are more, it does not rest."""
+
+Rest = Callable[[float], object]
+"""What comes after so many seconds of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +60,27 @@ class Importer:
         self._dropped = dropped
         self._one_at_a_time = threading.Lock()
 
-    def run(self) -> Imported:
-        """Import everything that is there now. Raises :class:`Unavailable`; what was done until then stays done."""
-        with self._one_at_a_time:
-            self._write_counts()
-            imported = Imported()
-            with answering(NAME):
-                for part in parts(self._spool):
-                    imported = self._part(part, imported)
-                self._forget_gone()
-            if imported.records:
-                self._room.measured(self._reader.unproven_bytes())
-            return imported
+    def run(self, rest: Rest | None = None) -> Imported:
+        """Import everything that is there now. Raises :class:`Unavailable`; what was done until then stays done.
 
-    def _part(self, part: Path, imported: Imported) -> Imported:
+        ``rest`` is called between two steps while little waits; meanwhile others may import.
+        """
+        self._write_counts()
+        imported = Imported()
+        with answering(NAME):
+            there = parts(self._spool)
+            for behind, part in zip(range(len(there), 0, -1), there, strict=True):
+                imported = self._part(part, imported, rest if behind <= AT_EASE else None)
+            self._forget_gone()
+        if imported.records:
+            self._room.measured(self._reader.unproven_bytes())
+        return imported
+
+    def _part(self, part: Path, imported: Imported, rest: Rest | None) -> Imported:
         claimed = claim_closed(part)
         try:
-            imported = self._lines(part, imported, closed=claimed is not None)
+            while taken := self._timed_step(part, rest, closed=claimed is not None):
+                imported += taken
             if claimed is not None:
                 claimed.remove()
         finally:
@@ -72,20 +88,26 @@ class Importer:
                 claimed.let_go()
         return imported
 
-    def _lines(self, part: Path, imported: Imported, *, closed: bool) -> Imported:
-        while True:
-            offset = self._reader.offsets().get(part.name, 0)
-            data = read_some(part, offset)
-            if not data:
-                return imported
+    def _timed_step(self, part: Path, rest: Rest | None, *, closed: bool) -> Taken | None:
+        begun = thread_time()
+        with self._one_at_a_time:
+            taken = self._step(part, closed=closed)
+        if taken is not None and rest is not None:
+            rest(thread_time() - begun)
+        return taken
+
+    def _step(self, part: Path, *, closed: bool) -> Taken | None:
+        """Import some lines; ``None`` where no whole one is left."""
+        while data := read_some(part, offset := self._reader.offsets().get(part.name, 0)):
             taken = self._store.take_in(part, lines(data, offset, closed=closed), offset=offset)
             if taken is None:
                 continue  # another importer was here: go on from where it is now
             if taken.end == offset:
-                return imported
-            imported += taken
+                return None
             _tell_damage(part, taken)
             self._room.moved(taken.unproven_bytes)
+            return taken
+        return None
 
     def _forget_gone(self) -> None:
         known = self._reader.offsets().keys()
@@ -104,7 +126,7 @@ class Importer:
 
 
 class ImportThread:
-    """Runs an importer once a second in a thread of its own, and says so when it cannot."""
+    """Runs an importer once a second in a thread of its own, unhurried, and says so when it cannot."""
 
     def __init__(self, importer: Importer, *, every_s: float = EVERY_S) -> None:
         self._importer = importer
@@ -133,7 +155,7 @@ class ImportThread:
 
     def _run(self) -> None:
         try:
-            self._importer.run()
+            self._importer.run(self._rest)
         except Unavailable as error:
             self._tell(error.problem)
         except Exception as error:  # noqa: BLE001 - a thread that died would let the spool grow for ever
@@ -141,6 +163,10 @@ class ImportThread:
             self.problem = f"unexpected {type(error).__name__}: {error}"
         else:
             self._tell("")
+
+    def _rest(self, worked_s: float) -> None:
+        """Not any more when it is to end."""
+        self._stop.wait(worked_s * (1 / SHARE - 1))
 
     def _tell(self, problem: str) -> None:
         """Once for each change, not once a second."""

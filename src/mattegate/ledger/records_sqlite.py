@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -82,6 +82,7 @@ RECORDS: Final = (
 
 _INSERT: Final = """INSERT INTO records (request_id, at, proven, status, reason, revision, bytes, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_MOVE_ON: Final = "INSERT INTO parts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET offset = excluded.offset"
 _COUNT: Final = """INSERT INTO dropped VALUES (?, ?, ?)
     ON CONFLICT (hour, reason) DO UPDATE SET count = count + excluded.count"""
 _COUNT_TRIMMED: Final = """INSERT INTO dropped
@@ -101,6 +102,46 @@ class Taken:
     unproven_bytes: int = 0
     end: int = 0
     """Where the next step begins."""
+
+
+class _Intake:
+    """Accounts for every line of one step: as a row of the store, or as damage.
+
+    Rows are made one by one while SQLite writes the one before; in between other threads get their turn.
+    """
+
+    def __init__(self, part: str, offset: int) -> None:
+        self._part = part
+        self.end = offset
+        self.damage: list[tuple[object, ...]] = []
+        self._records = 0
+        self._torn = 0
+        self._unproven_bytes = 0
+
+    def rows(self, lines: Iterable[Line]) -> Iterator[tuple[object, ...]]:
+        """The row of each line that holds a record, for ``_INSERT``."""
+        for line in lines:
+            self.end = line.end
+            found = _index(line)
+            if found is None:
+                self._damaged(line)
+                continue
+            size = len(line.raw)
+            self._records += 1
+            if not line.proven:
+                self._unproven_bytes += size
+            yield (
+                found.request_id, found.at, line.proven, found.status, found.reason, found.revision, size, line.payload,
+            )  # fmt: skip
+
+    def taken(self) -> Taken:
+        """What all of it came to."""
+        damaged = len(self.damage) - self._torn
+        return Taken(self._records, damaged, self._torn, self._unproven_bytes, self.end)
+
+    def _damaged(self, line: Line) -> None:
+        self._torn += line.torn
+        self.damage.append((self._part, line.offset, len(line.raw), line.torn, line.raw[:_KEPT_OF_DAMAGED]))
 
 
 class StoreReader:
@@ -199,15 +240,12 @@ class StoreWriter:
         with self._writing():
             if self._offset(part) != offset or not path.exists():
                 return None
-            taken = Taken(end=offset)
-            for line in lines:
-                taken = self._take_line(part, line, taken)
-            if taken.end != offset:
-                values = (part, taken.end)
-                self._do(
-                    "INSERT INTO parts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET offset = excluded.offset", values
-                )
-            return taken
+            intake = _Intake(part, offset)
+            self._connection.executemany(_INSERT, intake.rows(lines))
+            self._connection.executemany("INSERT INTO damaged VALUES (?, ?, ?, ?, ?)", intake.damage)
+            if intake.end != offset:
+                self._do(_MOVE_ON, (part, intake.end))
+            return intake.taken()
 
     def forget_parts(self, gone: Iterable[str]) -> None:
         """Drop the offsets of parts that are gone; a name never comes back."""
@@ -252,22 +290,6 @@ class StoreWriter:
             doomed = {revision for (revision,) in unnamed} - set(spared)
             self._connection.executemany("DELETE FROM rulebooks WHERE revision = ?", [(item,) for item in doomed])
         return len(doomed)
-
-    def _take_line(self, part: str, line: Line, taken: Taken) -> Taken:
-        """Keep one line as a record, or as damage; either way it is accounted for."""
-        found = _index(line)
-        if found is None or line.payload is None:
-            values = (part, line.offset, len(line.raw), line.torn, line.raw[:_KEPT_OF_DAMAGED])
-            self._do("INSERT INTO damaged VALUES (?, ?, ?, ?, ?)", values)
-            damaged, torn = taken.damaged + (not line.torn), taken.torn + line.torn
-            return replace(taken, damaged=damaged, torn=torn, end=line.end)
-        size = len(line.raw)
-        self._do(
-            _INSERT,
-            (found.request_id, found.at, line.proven, found.status, found.reason, found.revision, size, line.payload),
-        )
-        unproven = taken.unproven_bytes + (0 if line.proven else size)
-        return replace(taken, records=taken.records + 1, unproven_bytes=unproven, end=line.end)
 
     def _edge(self, most: int) -> int:
         """The id up to which unproven callers' records must go, so that the rest take at most ``most`` bytes."""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 PART_BYTES: Final = 8_000_000
-_STEP_BYTES: Final = 1_000_000
+_STEP_BYTES: Final = 256_000
 _SUFFIX: Final = ".spool"
 _PROVEN: Final = {b"P": True, b"U": False}
 
@@ -161,7 +161,7 @@ def size_of(part: Path) -> int:
 
 
 def read_some(part: Path, offset: int) -> bytes:
-    """About a megabyte of whole lines from ``offset`` on; the last may be unfinished where the part ends with it."""
+    """A quarter of a megabyte of whole lines from ``offset`` on; the last may be unfinished where the part ends."""
     try:
         with part.open("rb") as file:
             file.seek(offset)

@@ -109,22 +109,31 @@ class Gatehouse:
 
         Raises :class:`Unavailable` where keys could never be read.
         """
+        return self.rules_and_keys()[0]
+
+    def rules_and_keys(self) -> tuple[Rules, Snapshot | None]:
+        """The rules in force and the keys that they were made for; ``None`` while keys cannot be read.
+
+        Raises :class:`Unavailable` where keys could never be read.
+        """
         try:
-            self._rules = self._parts.rules(self._parts.keyring.snapshot())
+            keys = self._parts.keyring.snapshot()
+            self._rules = self._parts.rules(keys)
         except Unavailable:
             if self._rules is None:
                 raise
-        return self._rules
+            return self._rules, None
+        return self._rules, keys
 
     def limits_of(self, identity: IdentityView) -> tuple[Limit, ...]:
         """The limits that bind an identity now. Raises :class:`Unavailable`."""
         return limits_of(KeyView("", identity), self.rules())
 
     @staticmethod
-    def begin(reading: Reading, rules: Rules) -> Walk:
-        """A walk that has not taken its first step."""
+    def begin(reading: Reading, rules: Rules, keys: Snapshot | None = None) -> Walk:
+        """A walk that has not taken its first step; ``keys`` are those of this moment, where they were looked at."""
         attempt = reading.attempt
-        return Walk(attempt, rules, client_of(attempt, rules).address, Facts())
+        return Walk(attempt, rules, client_of(attempt, rules).address, Facts(), keys=keys)
 
     async def enter(self, walk: Walk, secrets: tuple[str, ...]) -> None:
         """Walk as far as can be decided before the work: ``walk.decision`` stays ``None`` where work may begin."""
@@ -133,7 +142,7 @@ class Gatehouse:
                 await self._advance(walk, secrets)
                 break
             except EpochChanged:
-                walk.facts, walk.findings = Facts(flood=walk.facts.flood), ()
+                walk.facts, walk.findings, walk.keys = Facts(flood=walk.facts.flood), (), None
         else:
             self._fail(walk, FactName.CLAIM, Unavailable("control", "keys change faster than they can be looked at"))
             await self._advance(walk, secrets)
@@ -150,7 +159,7 @@ class Gatehouse:
         # The first unit is reserved, whatever comes of this; limits that do not count megapixels stand as they stood.
         first = walk.facts.claim
         assert first is not None
-        walk.facts = replace(walk.facts, claim=replace(first, limits=_renewed(first.limits, fact.limits)))
+        walk.learn(claim=replace(first, limits=_renewed(first.limits, fact.limits)))
         self._judge_again(walk, "rate")
         if isinstance(walk.decision, Refused):
             raise refusal_for(walk)
@@ -216,11 +225,11 @@ class Gatehouse:
 
     async def _resolve(self, walk: Walk, fact: FactName, secrets: tuple[str, ...]) -> None:
         if fact is FactName.FLOOD:
-            walk.facts = replace(walk.facts, flood=self._flood(walk))
+            walk.learn(flood=self._flood(walk))
         elif fact is FactName.CREDENTIAL:
-            walk.facts = replace(walk.facts, credential=self._credential(walk, secrets))
+            walk.learn(credential=self._credential(walk, secrets))
         else:
-            walk.facts = replace(walk.facts, claim=await self._claim(walk))
+            walk.learn(claim=await self._claim(walk))
 
     @staticmethod
     def _fail(walk: Walk, fact: FactName, error: Unavailable) -> None:
@@ -238,7 +247,7 @@ class Gatehouse:
         )
 
     def _credential(self, walk: Walk, secrets: tuple[str, ...]) -> CredentialFact:
-        snapshot = self._parts.keyring.snapshot()
+        snapshot = walk.keys or self._parts.keyring.snapshot()
         presented, text = walk.attempt.credentials[0], secrets[0]
         stored = snapshot.keys.get(presented.key_id) if presented.key_id else None
         proven = self._proves(text, stored)
@@ -255,7 +264,12 @@ class Gatehouse:
         """Whether ``text`` is the stored key; an unknown id costs as much as a known one."""
         if stored is None:
             return matches(text, None, self._parts.peppers.current)
-        return matches(text, stored.digest, self._parts.peppers.of(stored.pepper_version))
+        try:
+            pepper = self._parts.peppers.of(stored.pepper_version)
+        except KeyError:
+            problem = f"a key lies under pepper {stored.pepper_version}, which came after this server's start: restart it"
+            raise Unavailable("control", problem) from None
+        return matches(text, stored.digest, pepper)
 
     def _foreign(self, text: str, snapshot: Snapshot) -> StoredKey | None:
         found = [snapshot.foreign.get(digest_key(text, pepper)) for pepper in self._parts.peppers.all]
@@ -304,7 +318,7 @@ class Gatehouse:
         """The last layers judge how the work ended; a refusal after a yes takes its place."""
         if isinstance(walk.decision, Refused) or (walk.decision is not None and not outcome.code):
             return
-        walk.facts = replace(walk.facts, outcome=outcome)
+        walk.learn(outcome=outcome)
         Gatehouse._judge_again(walk, "upload")
 
     @staticmethod

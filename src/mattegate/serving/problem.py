@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
 
 from mattegate.vocabulary.reasons import REASONS, Reason
 
@@ -17,6 +20,40 @@ if TYPE_CHECKING:
     from mattegate.vocabulary.refusal import Refusal
 
 RawHeaders = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """What every problem of one reason has in common, spelled once."""
+
+    anchor: str
+    layer: str
+    error_type: tuple[bytes, bytes]
+    code: tuple[bytes, bytes]
+    challenge: tuple[bytes, bytes]
+
+    @classmethod
+    def of(cls, shown: Reason) -> Self:
+        return cls(
+            anchor=shown.anchor,
+            layer=shown.layer,
+            error_type=(b"x-mattegate-error-type", shown.error_type.encode()),
+            code=(b"x-mattegate-reason", shown.code.encode()),
+            challenge=(b"www-authenticate", _challenge(shown)),
+        )
+
+
+def _challenge(shown: Reason) -> bytes:
+    """What a 401 must carry (RFC 9110, section 11.6.1); no error code where nothing was shown (RFC 6750, 3.1)."""
+    challenge = 'Bearer realm="mattegate"'
+    if shown.code != "credential.missing":
+        challenge += f', error="invalid_token", error_description="{shown.title}"'
+    return challenge.encode()
+
+
+_FACES: Final = MappingProxyType({code: _Face.of(reason) for code, reason in REASONS.items()})
+_CONTENT_TYPE: Final = (b"content-type", b"application/problem+json")
+_NO_STORE: Final = (b"cache-control", b"no-store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,44 +84,36 @@ class Problem:
 
     def document(self, *, request_id: str, instance: str, docs: str) -> Mapping[str, object]:
         """The members of the problem document; ``docs`` is the path of the page that lists the reasons."""
+        face = _FACES[self.shown.code]
         return {
-            "type": f"{docs}#{self.shown.anchor}",
+            "type": f"{docs}#{face.anchor}",
             "title": self.shown.title,
             "status": self.status,
             "detail": self.detail,
             "instance": instance,
             "reason": self.shown.code,
-            "layer": self.shown.layer,
+            "layer": face.layer,
             "request_id": request_id,
             "remedy": self.remedy,
         }
 
     def headers(self, body: bytes) -> RawHeaders:
         """The headers of the answer whose bytes are ``body``, without those that every answer carries."""
-        headers = [
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"x-mattegate-error-type", self.shown.error_type.encode()),
-            (b"x-mattegate-reason", self.shown.code.encode()),
-        ]
+        face = _FACES[self.shown.code]
+        headers = [_CONTENT_TYPE, (b"content-length", b"%d" % len(body)), _NO_STORE, face.error_type, face.code]
         if self.status == 401:
-            headers.append((b"www-authenticate", self._challenge()))
+            headers.append(face.challenge)
         if self.retry_after_s is not None:
             headers.append((b"retry-after", b"%d" % self.retry_after_s))
         if self.allowed:
             headers.append((b"allow", self.allowed.encode()))
         return headers
 
-    def _challenge(self) -> bytes:
-        """What a 401 must carry (RFC 9110, section 11.6.1); no error code where nothing was shown (RFC 6750, 3.1)."""
-        challenge = 'Bearer realm="mattegate"'
-        if self.shown.code != "credential.missing":
-            challenge += f', error="invalid_token", error_description="{self.shown.title}"'
-        return challenge.encode()
-
 
 def encode_json(document: Mapping[str, object]) -> bytes:
     """Compact UTF-8 JSON with a final newline; lone surrogates from hostile input become their escapes."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    try:
+        return msgspec.json.encode(document) + b"\n"
+    except (UnicodeEncodeError, OverflowError):  # lone surrogates; integers beyond 64 bits
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace") + b"\n"

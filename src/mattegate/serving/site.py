@@ -49,6 +49,9 @@ _ASSETS: Final = {
 }
 """What may be asked for; a name that is not here is an unknown route, so no path is ever built from a request."""
 
+_NOT_STORED: Final = "It goes to this server in a header, never into the address, and is gone when the page is closed."
+_ANYBODY: Final = "Not needed here: this server serves everybody. With one, its own limits apply."
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -71,6 +74,9 @@ class Site:
             models=_choices(schemas["model"].get("enum", [self.settings.models.default]), schemas["model"]["default"]),
             formats=_choices(schemas["format"]["enum"], schemas["format"]["default"]),
             refines=_choices(schemas["refine"]["enum"], schemas["refine"]["default"]),
+            key_placeholder=escape(f"{self.settings.keys.prefix_prod}…"),
+            key_note=_ANYBODY if self.settings.keys.unsafe_anonymous else _NOT_STORED,
+            explains="yes" if self.settings.server.docs else "",
             docs_hidden="" if self.settings.server.docs else "hidden",
         )  # fmt: skip
         return _html(request, text)

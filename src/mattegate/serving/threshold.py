@@ -81,7 +81,7 @@ class Threshold:
         match = _asked_about(self._match(scope)) if scope.get("method") == "OPTIONS" else self._match(scope)
         scope[VALUES] = match.values
         try:
-            rules = self._gatehouse.rules()
+            rules, keys = self._gatehouse.rules_and_keys()
         except Unavailable as error:
             raise unavailable(error) from error
         exchange.at = time.time()
@@ -95,7 +95,7 @@ class Threshold:
             flawed=flawed,
             model=model,
         )
-        exchange.walk = walk = self._gatehouse.begin(reading, rules)
+        exchange.walk = walk = self._gatehouse.begin(reading, rules, keys)
         await self._gatehouse.enter(walk, reading.secrets)
         if isinstance(walk.decision, Refused):
             raise refusal_for(walk)

@@ -9,9 +9,10 @@ from mattegate.vocabulary.facts import Facts
 
 if TYPE_CHECKING:
     from mattegate.gate.rules import Rules
+    from mattegate.ledger.protocols import Snapshot
     from mattegate.vocabulary.attempt import Attempt
     from mattegate.vocabulary.decision import Decision, Finding
-    from mattegate.vocabulary.facts import KeyView
+    from mattegate.vocabulary.facts import ClaimFact, CredentialFact, FloodFact, KeyView, Outcome
     from mattegate.vocabulary.rulebook import Limit, Tier
 
 
@@ -32,11 +33,31 @@ class Walk:
     """Whoever proved themselves, or the anonymous identity; ``None`` before that and on public routes."""
     tier: Tier | None = None
     limits: tuple[Limit, ...] = ()
+    keys: Snapshot | None = None
+    """The keys to look up in; ``None``: look anew."""
     epoch: int = 0
     settled: bool = False
     """Whether what was reserved is charged."""
     begun: bool = False
     """Whether the engine works on it, so that leaving now wastes work."""
+
+    def learn(
+        self,
+        *,
+        flood: FloodFact | None = None,
+        credential: CredentialFact | None = None,
+        claim: ClaimFact | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        """Put what became known in the place of what was known before."""
+        known = self.facts
+        self.facts = Facts(
+            flood or known.flood,
+            credential or known.credential,
+            claim or known.claim,
+            outcome or known.outcome,
+            known.failed,
+        )
 
     @property
     def key_id(self) -> str:

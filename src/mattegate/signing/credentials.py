@@ -13,6 +13,7 @@ from binascii import Error
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -36,7 +37,6 @@ MOST: Final = 8
 
 NOTHING: Final = Presentation()
 
-_CARRIERS: Final = frozenset({b"authorization", b"x-api-key"})
 _SCHEMES: Final = frozenset(
     {
         *("bearer", "basic", "token", "apikey", "api-key", "api_key", "key", "x-api-key", "auth", "authorization"),
@@ -56,20 +56,18 @@ def present(headers: Sequence[tuple[bytes, bytes]], query: bytes, rules: Credent
 
     RFC 9110, section 11 (scheme without regard to case, one space); RFC 6750, section 2.1; RFC 7617.
     """
-    carriers = [header for header in headers if header[0] in _CARRIERS]
-    if not carriers and not query:
-        return NOTHING
-    found: list[tuple[Presented, str]] = []
-    for name, value in carriers[:MOST]:
-        found.append(_authorization(_text(value), rules) if name == b"authorization" else _x_api_key(value, rules))
+    carriers = [header for header in headers if header[0] in _READERS]
+    found = [_READERS[name](_text(value), rules) for name, value in carriers[:MOST]]
     if query:
         found.extend(islice(_in_query(query, rules), MOST))
-    shown = found[:MOST]
-    return Presentation(tuple(one for one, _ in shown), tuple(secret for _, secret in shown)) if shown else NOTHING
+    if not found:
+        return NOTHING
+    presented, secrets = zip(*found[:MOST], strict=True)
+    return Presentation(presented, secrets)
 
 
-def _x_api_key(value: bytes, rules: CredentialRules) -> tuple[Presented, str]:
-    return _key(_text(value), Channel.API_KEY, "", rules)
+def _x_api_key(text: str, rules: CredentialRules) -> tuple[Presented, str]:
+    return _key(text, Channel.API_KEY, "", rules)
 
 
 def _authorization(text: str, rules: CredentialRules) -> tuple[Presented, str]:
@@ -79,6 +77,10 @@ def _authorization(text: str, rules: CredentialRules) -> tuple[Presented, str]:
     if text[:6].lower() == "basic " and text[6:].strip():
         return _basic(text, rules)
     return _flawed_authorization(text, rules), ""
+
+
+_READERS: Final = MappingProxyType({b"authorization": _authorization, b"x-api-key": _x_api_key})
+"""The headers that carry a credential."""
 
 
 def _key(text: str, channel: Channel, scheme: str, rules: CredentialRules) -> tuple[Presented, str]:

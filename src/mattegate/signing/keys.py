@@ -50,6 +50,8 @@ DUMMY: Final = bytes(32)
 """Compared against where there is no such key, so that the answer takes as long."""
 
 _PREFIX = re.compile(r"[A-Za-z][0-9A-Za-z_-]{0,30}[_-]")
+_PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)
+"""Two digits of base 62 for every number below 3844."""
 _UNBIASED = len(ALPHABET) * (256 // len(ALPHABET))
 
 
@@ -76,11 +78,9 @@ def mint(prefix: str, entropy: Callable[[int], bytes] = secrets.token_bytes) -> 
 
 def checksum(text: str) -> str:
     """CRC-32 of ASCII ``text`` in six digits of base 62; raises ``UnicodeEncodeError`` for other text."""
-    value, digits = crc32(text.encode("ascii")), ""
-    for _ in range(_CHECKSUM):
-        value, digit = divmod(value, len(ALPHABET))
-        digits = ALPHABET[digit] + digits
-    return digits
+    value, last = divmod(crc32(text.encode("ascii")), len(_PAIRS))
+    first, middle = divmod(value, len(_PAIRS))
+    return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]
 
 
 def id_of(text: str) -> str | None:

@@ -21,6 +21,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{68,}={0,2}")
 """Long enough for a key; keys themselves have an underscore and so are no such run."""
 
 
+_LEAST_BODY: Final = 8
+"""Characters behind a known prefix that may be a key …"""
+_LEAST_REST: Final = 30
+"""… and behind an id whose prefix was lost."""
+
 HIDDEN: Final = "********"
 """Stands for what may be the secret of a key."""
 
@@ -61,18 +66,38 @@ def hide_keys(text: str, prefixes: tuple[str, ...]) -> str:
     """``text`` without anything that may be a key: what follows one of ``prefixes``, in whatever case, and whatever
     looks like the rest of a key whose prefix was lost. Never longer than ``text``.
     """
-    return _hiding(prefixes).sub(_hidden, text)
+    hiding = _hiding(prefixes)
+    if len(text) < hiding.shortest or (hiding.underscore and "_" not in text):
+        return text
+    return hiding.pattern.sub(_hidden, text)
 
 
 def _hidden(found: re.Match[str]) -> str:
     return (found[1] or "") + HIDDEN
 
 
+@dataclass(frozen=True, slots=True)
+class _Hiding:
+    """What to look for, and what tells most texts at a glance that it is not in them."""
+
+    pattern: re.Pattern[str]
+    shortest: int
+    """Characters; nothing shorter holds a key."""
+    underscore: bool
+    """Whether there is one in whatever is looked for."""
+
+
 @lru_cache(maxsize=16)
-def _hiding(prefixes: tuple[str, ...]) -> re.Pattern[str]:
-    spelled = "|".join(re.escape(prefix) for prefix in sorted(prefixes, key=len, reverse=True) if prefix)
-    bare = r"(?<![0-9A-Za-z])[0-9A-Za-z]{12}_[0-9A-Za-z]{30,}"
-    return re.compile(rf"({spelled})[0-9A-Za-z_-]{{8,}}|{bare}" if spelled else f"()(?:{bare})", re.IGNORECASE)
+def _hiding(prefixes: tuple[str, ...]) -> _Hiding:
+    known = sorted((prefix for prefix in prefixes if prefix), key=len, reverse=True)
+    spelled = "|".join(map(re.escape, known))
+    bare = rf"(?<![0-9A-Za-z])[0-9A-Za-z]{{12}}_[0-9A-Za-z]{{{_LEAST_REST},}}"
+    pattern = rf"({spelled})[0-9A-Za-z_-]{{{_LEAST_BODY},}}|{bare}" if spelled else f"()(?:{bare})"
+    return _Hiding(
+        re.compile(pattern, re.IGNORECASE),
+        shortest=min([12 + 1 + _LEAST_REST, *(len(prefix) + _LEAST_BODY for prefix in known)]),
+        underscore=all("_" in prefix for prefix in known),
+    )
 
 
 def _pattern(prefixes: Iterable[str]) -> re.Pattern[str] | None:

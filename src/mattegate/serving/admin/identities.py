@@ -134,7 +134,7 @@ async def add_credits(
 ) -> CreditsShown:
     """Add credits, once for each Idempotency-Key, which must be given."""
     if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise _key_refused(idempotency_key, "it has 1 to 255 visible ASCII characters; use a fresh one for each act")
+        raise Refusal("idempotency.malformed", length=len(idempotency_key))
     return await parts.act(_credit, parts, actor, identity, body, idempotency_key)
 
 
@@ -157,12 +157,9 @@ def _repeats(row: UsageRow | None, body: CreditsGiven, key: str) -> bool:
     if row is None:
         return False
     if (row.units, row.note) != (body.units, body.note):
-        raise _key_refused(key, f"{row.units} credits were added under it; use a fresh one for each act")
+        problem = f"{row.units} credits were added under it; use a fresh one for each act"
+        raise Refusal("account.invalid", what="Idempotency-Key", value=key[:40], problem=problem)
     return True
-
-
-def _key_refused(key: str, problem: str) -> Refusal:
-    return Refusal("account.invalid", what="Idempotency-Key", value=key[:40], problem=problem)
 
 
 def id_of(parts: AdminParts, name_or_id: str) -> str:

@@ -1,12 +1,15 @@
-// The page's one act: send a picture, show the cut-out or the refusal. No framework, no storage, no other host.
+// The page's one act: send a picture, show the cut-out or the refusal. No framework and no other host. The key travels
+// in a header alone, and is kept (for this tab) only when that is asked for.
 
 const byId = (id) => document.getElementById(id);
 const [stage, drop, view, pair, before, after, handle, slide] =
   ["stage", "drop", "view", "pair", "before", "after", "handle", "slide"].map(byId);
 const [fileInput, form, status, download, errorBox] = ["file", "options", "status", "download", "error"].map(byId);
+const [key, keep, again, stop, sent, elapsed] = ["key", "keep", "again", "stop", "sent", "elapsed"].map(byId);
 
-let picture = null;   // the File that is shown
-let running = null;   // the AbortController of the request in flight
+let picture = null;   // the File that was sent last
+let running = null;   // the request in flight
+let clock = 0;        // the interval that tells how long it has taken
 const urls = new Map(); // object URLs by their place, so that each is given back when it is replaced
 
 function objectUrl(place, blob) {
@@ -18,75 +21,126 @@ function objectUrl(place, blob) {
 // --- asking the server ---------------------------------------------------------------------------------
 
 async function cutOut(file) {
-  running?.abort();
-  const mine = running = new AbortController();
+  callOff();
   picture = file;
+  const secret = key.value.trim();
+  if (/[^\x21-\x7e]/.test(secret)) return showAtOnce(NO_KEY);
+  const mine = running = new XMLHttpRequest();
   showWorking(file);
-  const body = new FormData();
-  body.append("image", file, file.name || "pasted.png");
-  for (const [name, value] of new FormData(form)) body.append(name, value);
   try {
-    const answer = await fetch(document.body.dataset.endpoint, { method: "POST", body, signal: mine.signal });
+    const answer = await answered(mine, file, secret);
+    if (running !== mine) return;
     if (answer.ok) await showCutout(answer, mine);
     else showRefusal(await explained(answer));
   } catch (error) {
-    if (!mine.signal.aborted) showRefusal(unanswered(error));
+    if (running === mine) showRefusal(unanswered(error));
   } finally {
-    if (running === mine) stage.classList.remove("busy");
+    if (running === mine) showIdle();
   }
 }
 
+function callOff() {
+  const request = running;
+  running = null; // so that nobody waits for its end any more
+  request?.abort();
+}
+
+// XMLHttpRequest, because fetch() does not tell how far an upload is.
+function answered(request, file, secret) {
+  const body = new FormData();
+  body.append("image", file, file.name || "pasted.png");
+  for (const [name, value] of new FormData(form)) body.append(name, value);
+  return new Promise((resolve, reject) => {
+    request.open("POST", document.body.dataset.endpoint);
+    request.responseType = "blob";
+    if (secret) request.setRequestHeader("Authorization", `Bearer ${secret}`);
+    request.upload.addEventListener("progress", ({ loaded, total }) => { sent.value = total ? loaded / total : 0; });
+    request.upload.addEventListener("load", () => showSent(request, file));
+    request.addEventListener("load", () => resolve({
+      ok: request.status >= 200 && request.status < 300, status: request.status, blob: request.response,
+      header: (name) => request.getResponseHeader(name) ?? "",
+    }));
+    request.addEventListener("error", () => reject(new Error("The connection ended before an answer came.")));
+    request.addEventListener("abort", () => reject(new Error("The request was called off.")));
+    request.send(body);
+  });
+}
+
+const NO_KEY = {
+  title: "That is no API key", detail: "It holds spaces or characters that no key has.",
+  remedy: "Paste the key again, without quotes and without anything in front of it or behind it.", layer: "credential",
+};
+
+const STOPPED = { title: "Stopped", detail: "The picture was not cut out." };
+
 async function explained(answer) {
-  const type = answer.headers.get("Content-Type") ?? "";
-  if (type.includes("json")) return answer.json();
+  if (answer.header("Content-Type").includes("json")) return JSON.parse(await answer.blob.text());
   return {
     title: `Answer ${answer.status} from something else`,
     detail: "The answer is not one of this server's; a proxy between may have made it.",
-    remedy: "Show the operator the time and this address.",
-    reason: "", request_id: answer.headers.get("X-Request-Id") ?? "",
+    remedy: "Show the operator the time and this address.", request_id: answer.header("X-Request-Id"),
   };
 }
 
 function unanswered(error) {
   return {
-    title: "No answer", detail: `The connection ended before an answer came (${error.message}).`,
+    title: "No answer", detail: error.message,
     remedy: "Check that the server is running and that the picture is within its size limit, then try again.",
-    reason: "", request_id: "",
   };
 }
 
 // --- showing -------------------------------------------------------------------------------------------
 
 function showWorking(file) {
-  errorBox.hidden = true;
-  drop.hidden = true;
-  view.hidden = false;
-  download.hidden = true;
-  byId("timings").hidden = true;
+  errorBox.hidden = drop.hidden = download.hidden = byId("timings").hidden = true;
+  view.hidden = stop.hidden = sent.hidden = false;
+  key.removeAttribute("aria-invalid");
   stage.classList.add("busy");
-  status.textContent = `Cutting out ${file.name || "the pasted picture"} …`;
+  stage.classList.remove("working");
+  sent.value = 0;
+  status.textContent = `Sending ${spokenName(file)} …`;
   before.src = after.src = objectUrl("before", file);
   slide.disabled = true;
   moveHandle(100);
+  tick(performance.now());
+}
+
+function showSent(request, file) {
+  if (running !== request) return;
+  sent.hidden = true;
+  stage.classList.add("working");
+  status.textContent = `Cutting out ${spokenName(file)} …`;
+}
+
+function tick(start) {
+  clearInterval(clock);
+  elapsed.textContent = "";
+  clock = setInterval(() => { elapsed.textContent = `${Math.round((performance.now() - start) / 1e3)} s`; }, 1000);
+}
+
+function showIdle() {
+  running = null;
+  clearInterval(clock);
+  elapsed.textContent = "";
+  stage.classList.remove("busy", "working");
+  stop.hidden = sent.hidden = true;
 }
 
 async function showCutout(answer, mine) {
-  const blob = await answer.blob();
-  if (mine.signal.aborted) return;
-  const name = suggestedName(answer.headers.get("Content-Disposition"));
-  const url = objectUrl("after", blob);
+  const url = objectUrl("after", answer.blob);
   download.href = url;
-  download.download = name;
+  download.download = suggestedName(answer.header("Content-Disposition"));
   download.hidden = false;
-  const shown = blob.type.startsWith("image/");
+  const shown = answer.blob.type.startsWith("image/");
   if (shown) { after.src = url; await after.decode().catch(() => {}); }
+  if (running !== mine) return;
   slide.disabled = !shown;
   moveHandle(shown ? 50 : 100);
   status.textContent = [
-    `${answer.headers.get("X-Width")} × ${answer.headers.get("X-Height")}`, spokenSize(blob.size),
-    answer.headers.get("X-Mattegate-Model"), answer.headers.get("X-Mattegate-Notes"),
+    `${answer.header("X-Width")} × ${answer.header("X-Height")}`, spokenSize(answer.blob.size),
+    answer.header("X-Mattegate-Model"), answer.header("X-Mattegate-Notes"),
   ].filter(Boolean).join(" · ");
-  showTimings(answer.headers.get("Server-Timing") ?? "");
+  showTimings(answer.header("Server-Timing"));
 }
 
 function showTimings(header) {
@@ -108,16 +162,32 @@ function showTimings(header) {
 }
 
 function showRefusal(problem) {
-  stage.classList.remove("busy");
   drop.hidden = false;
   view.hidden = true;
-  for (const part of ["title", "detail", "remedy", "reason"]) byId(`error-${part}`).textContent = problem[part] ?? "";
+  for (const part of ["title", "detail", "remedy"]) byId(`error-${part}`).textContent = problem[part] ?? "";
+  showReason(problem);
   byId("error-id").textContent = problem.request_id ?? "";
-  byId("error-reason").hidden = !problem.reason;
+  byId("error-why").hidden = !problem.reason;
   byId("error-ids").hidden = !problem.request_id;
   byId("copy").textContent = "Copy id";
+  again.hidden = !picture;
+  again.textContent = picture ? `Try again with ${spokenName(picture)}` : "";
+  if (problem.layer === "credential") key.setAttribute("aria-invalid", "true");
   errorBox.hidden = false;
   errorBox.scrollIntoView({ block: "nearest" });
+}
+
+function showAtOnce(problem) {
+  showIdle();
+  showRefusal(problem);
+}
+
+function showReason({ reason = "", type = "" }) {
+  const link = byId("error-reason");
+  link.textContent = reason;
+  link.removeAttribute("href");
+  const page = type && new URL(type, location.href);
+  if (page && page.origin === location.origin && document.body.dataset.explains) link.href = page.href;
 }
 
 function moveHandle(percent) {
@@ -125,6 +195,10 @@ function moveHandle(percent) {
   before.style.clipPath = `inset(0 ${100 - percent}% 0 0)`;
   handle.style.left = `${percent}%`;
   handle.hidden = slide.disabled;
+}
+
+function spokenName(file) {
+  return file.name || "the pasted picture";
 }
 
 function spokenSize(bytes) {
@@ -146,6 +220,8 @@ function take(files) {
 fileInput.addEventListener("change", () => { take(fileInput.files); fileInput.value = ""; });
 form.addEventListener("change", () => { if (picture && !view.hidden) cutOut(picture); });
 form.addEventListener("submit", (event) => event.preventDefault());
+again.addEventListener("click", () => cutOut(picture));
+stop.addEventListener("click", () => { callOff(); showAtOnce(STOPPED); });
 slide.addEventListener("input", () => moveHandle(Number(slide.value)));
 byId("another").addEventListener("click", () => fileInput.click());
 document.addEventListener("paste", (event) => take(event.clipboardData?.files));
@@ -158,6 +234,23 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   stage.classList.remove("over");
   take(event.dataTransfer?.files);
+});
+
+const KEPT = "mattegate.key";
+
+function rememberKey() {
+  if (keep.checked && key.value) sessionStorage.setItem(KEPT, key.value);
+  else sessionStorage.removeItem(KEPT);
+}
+
+key.value = sessionStorage.getItem(KEPT) ?? "";
+keep.checked = Boolean(key.value);
+key.addEventListener("input", () => { key.removeAttribute("aria-invalid"); rememberKey(); });
+keep.addEventListener("change", rememberKey);
+byId("access").addEventListener("submit", (event) => {
+  event.preventDefault();
+  rememberKey();
+  if (picture) cutOut(picture);
 });
 
 byId("copy").addEventListener("click", async () => {
