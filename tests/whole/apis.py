@@ -42,12 +42,12 @@ class Api:
 
 
 @contextmanager
-def serving(home: Path, *, engine: dict[str, Any] | None = None, **settings: dict[str, Any]) -> Iterator[Api]:
-    """An API with these settings, one group a keyword."""
+def serving(home: Path, *, echo: dict[str, Any] | None = None, **settings: dict[str, Any]) -> Iterator[Api]:
+    """An API with these settings, one group a keyword; ``echo`` are the fields of its engine."""
     home.mkdir(exist_ok=True)
     config = home / "config.yaml"  # JSON is YAML
     config.write_text(json.dumps({"home": str(home)} | settings))
-    command = [sys.executable, "-m", "tests.whole.run_api", str(config), json.dumps(engine or {})]
+    command = [sys.executable, "-m", "tests.whole.run_api", str(config), json.dumps(echo or {})]
     with (
         (home / "log").open("w") as log,
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True) as process,

@@ -279,7 +279,7 @@ def test_a_page_reads_why_it_was_refused(site: Site, api: Api, visit: Visiting, 
 
 def test_a_page_reads_that_there_is_no_room(site: Site, visit: Visiting, tmp_path: Path) -> None:
     """A full queue is a 503 with Retry-After, which a page can read too."""
-    with serving(tmp_path / "busy", cors={"allowed_origins": [site.allowed]}, engine={"queue": 0}) as busy:
+    with serving(tmp_path / "busy", cors={"allowed_origins": [site.allowed]}, echo={"queue": 0}) as busy:
         told = visit(site.allowed).ask(busy, key=busy.key("late"))
     assert (told["status"], told["headers"]["X-Mattegate-Reason"]) == (503, "capacity.queue_full")
     assert int(told["headers"]["Retry-After"]) > 0

@@ -267,7 +267,7 @@ class Gatehouse:
         try:
             pepper = self._parts.peppers.of(stored.pepper_version)
         except KeyError:
-            problem = f"a key lies under pepper {stored.pepper_version}, which came after this server's start: restart it"
+            problem = f"a key lies under pepper {stored.pepper_version}, newer than this server: restart it"
             raise Unavailable("control", problem) from None
         return matches(text, stored.digest, pepper)
 
