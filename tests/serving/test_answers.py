@@ -151,3 +151,11 @@ def _wait_for(happens: Any) -> None:
             return
         time.sleep(0.025)
     raise AssertionError("it never happened")
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "schlüssel", "tab\there"])
+def test_an_idempotency_key_is_short_and_visible(plain: Served, png: bytes, key: str) -> None:
+    """What could not be told apart later is refused before anything is taken."""
+    headers = {"Idempotency-Key": key.encode("latin-1")}
+    answer = plain.post("/v1/remove-bg", content=png, headers=headers)  # type: ignore[arg-type]  # bytes are sent as they are
+    assert (answer.status_code, answer.json()["reason"]) == (400, "idempotency.malformed")

@@ -28,7 +28,7 @@ from mattegate.gate.simulate import Situation, supposed
 from mattegate.ledger.control import Control
 from mattegate.ledger.protocols import Record, Sealed
 from mattegate.ledger.records_reading import RecordReader
-from mattegate.serving.routes import data_plane
+from mattegate.serving.routes import data_plane, wanted
 from mattegate.vocabulary.attempt import Attempt, Channel, Presented, RouteView
 from mattegate.vocabulary.decision import Allowed, Finding, Needs
 from mattegate.vocabulary.facts import ClaimFact, CredentialFact, Facts, KeyView
@@ -168,7 +168,7 @@ def _thought_up(settings: Settings) -> tuple[Attempt, Facts]:
 
 def _route(settings: Settings, path: str) -> RouteView:
     server = settings.server
-    return data_plane(server.prefix, docs=server.docs, page=server.page).match(path).route
+    return data_plane(server.prefix, wanted(docs=server.docs, page=server.page)).match(path).route
 
 
 def _worn(

@@ -64,12 +64,13 @@ class DataPlane:
         self._engine = engine
         self._companions = companions
         self._echo = echo if settings.server.echo else None
-        server = settings.server
-        table = routes.data_plane(server.prefix, docs=server.docs, page=server.page)
         cutout = RemoveBackground(settings, engine, self.drain, gatehouse)
         account = Account(gatehouse, records, standing)
         self._endpoints = _endpoints(cutout, account, Health(engine, self.drain), Site(settings, models))
         self._endpoints |= {name: answered(call) for name, call in (extra or {}).items()}
+        server = settings.server
+        names = routes.wanted(docs=server.docs, page=server.page) & self._endpoints.keys()
+        table = routes.data_plane(server.prefix, names)
         self._http = Envelope(
             Threshold(self._dispatch, gatehouse=gatehouse, table=table, read_head=head_reader(settings.upload)),
             gatehouse=gatehouse,

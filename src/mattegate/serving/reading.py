@@ -83,6 +83,7 @@ def read_attempt(
         elif name == b"forwarded":
             forwarded += _elements(value, prefixes)
     presentation = present(headers, scope["query_string"], rules)
+    flawed = flawed or _bad_idempotency_key(match, single)
     client = scope.get("client")
     method = scope["method"]
     attempt = Attempt(
@@ -120,6 +121,14 @@ def _preflight(single: dict[str, str]) -> Preflight | None:
         return None
     names = (name.strip().lower() for name in single.get("preflight_headers", "").split(","))
     return Preflight(method[:32], tuple(name for name in names if name))
+
+
+def _bad_idempotency_key(match: Match, single: dict[str, str]) -> Flawed | None:
+    """What is wrong with the key of a request that is paid for; on any other it does not matter."""
+    key = single.get("idempotency_key")
+    if key is None or not match.route.metered or (key.isascii() and key.isprintable() and 0 < len(key) < LONGEST):
+        return None
+    return Flawed("idempotency.malformed", {"length": len(key)})
 
 
 _MOST_HOPS: Final = 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -79,27 +79,41 @@ NAMES: Final = tuple(value.name for value in tuple(globals().values()) if isinst
 """The names of all routes."""
 
 
-def data_plane(prefix: str, *, docs: bool, page: bool) -> RouteTable:
-    """Every path of the data plane. The pages and the reasons stand there only where they are wanted."""
-    patterns = [Pattern(prefix + path, CUTOUT) for path in CUTOUT_PATHS]
-    patterns += [
-        Pattern(f"{prefix}/v1/whoami", WHOAMI),
-        Pattern(f"{prefix}/v1/decisions/{{request_id}}", DECISION),
-        Pattern(f"{prefix}/v1/usage", USAGE),
-        Pattern(f"{prefix}/v1/keys", KEYS),
-        Pattern(f"{prefix}/v1/keys/{{key_id}}", KEY),
-        Pattern(f"{prefix}/v1/keys/{{key_id}}/rotate", KEY_ROTATE),
+def wanted(*, docs: bool, page: bool) -> frozenset[str]:
+    """The names of all routes but those of pages that are not wanted."""
+    unwanted: set[str] = set()
+    if not docs:
+        unwanted |= {OPENAPI.name, DOCS.name, REASONS.name}
+    if not page:
+        unwanted.add(PAGE.name)
+    if not docs and not page:
+        unwanted.add(ASSET.name)
+    return frozenset(NAMES) - unwanted
+
+
+_PROBES: Final = (Pattern("/health", HEALTH), Pattern("/ready", READY))
+
+
+def data_plane(prefix: str, names: Collection[str]) -> RouteTable:
+    """Every path of the data plane whose route is among ``names``: what nothing answers does not exist."""
+    patterns = [
+        *(Pattern(path, CUTOUT) for path in CUTOUT_PATHS),
+        Pattern("/v1/whoami", WHOAMI),
+        Pattern("/v1/decisions/{request_id}", DECISION),
+        Pattern("/v1/usage", USAGE),
+        Pattern("/v1/keys", KEYS),
+        Pattern("/v1/keys/{key_id}", KEY),
+        Pattern("/v1/keys/{key_id}/rotate", KEY_ROTATE),
+        *_PROBES,
+        Pattern("/", PAGE),
+        Pattern("/assets/{name}", ASSET),
+        Pattern("/openapi.json", OPENAPI),
+        Pattern("/docs", DOCS),
+        Pattern(REASONS_PATH, REASONS),
     ]
-    for root in dict.fromkeys((prefix, "")):  # supervisors ask the process itself, whatever the prefix
-        patterns += [Pattern(f"{root}/health", HEALTH), Pattern(f"{root}/ready", READY)]
-    if page or docs:
-        patterns.append(Pattern(f"{prefix}/assets/{{name}}", ASSET))
-    if page:
-        patterns.append(Pattern(f"{prefix}/", PAGE))
-    if docs:
-        patterns += [Pattern(f"{prefix}/openapi.json", OPENAPI), Pattern(f"{prefix}/docs", DOCS)]
-        patterns.append(Pattern(prefix + REASONS_PATH, REASONS))
-    return RouteTable(patterns)
+    under = [Pattern(prefix + pattern.path, pattern.route) for pattern in patterns]
+    bare = _PROBES if prefix else ()  # supervisors ask the process itself, whatever the prefix
+    return RouteTable(pattern for pattern in (*under, *bare) if pattern.route.name in names)
 
 
 def every_path(*, scope: str, metered: bool, public: Iterable[str] = ()) -> AnyPath:

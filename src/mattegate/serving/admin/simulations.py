@@ -136,7 +136,7 @@ def _attempt(parts: AdminParts, members: Mapping[str, Any]) -> Attempt:
     if "route" in members:
         return attempt
     server = parts.settings.server
-    table = routes.data_plane(server.prefix, docs=server.docs, page=server.page)
+    table = routes.data_plane(server.prefix, routes.wanted(docs=server.docs, page=server.page))
     return replace(attempt, route=table.match(attempt.path).route)
 
 
