@@ -12,9 +12,9 @@ import pytest
 
 from mattegate.config.settings import Settings
 from mattegate.cutout.models.library import ModelLibrary
-from tests.claims import claims
+from tests.claims import claims, recommendations
 
-_CLAIMED = frozenset(test for claim in claims() for test in claim.tests)
+_CLAIMED = frozenset(test for claim in (*claims(), *recommendations()) for test in claim.tests)
 _CACHE = Path(os.environ.get("MATTEGATE_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
 
 

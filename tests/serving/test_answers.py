@@ -157,5 +157,13 @@ def _wait_for(happens: Any) -> None:
 def test_an_idempotency_key_is_short_and_visible(plain: Served, png: bytes, key: str) -> None:
     """What could not be told apart later is refused before anything is taken."""
     headers = {"Idempotency-Key": key.encode("latin-1")}
-    answer = plain.post("/v1/remove-bg", content=png, headers=headers)  # type: ignore[arg-type]  # bytes are sent as they are
+    answer = plain.post("/v1/remove-bg", content=png, headers=headers)
     assert (answer.status_code, answer.json()["reason"]) == (400, "idempotency.malformed")
+
+
+def test_the_path_can_be_hidden_behind_a_word_of_ones_own(serve: Serve, png: bytes) -> None:
+    """Under ``server.prefix`` everything stands, and nothing of it where the guides would look."""
+    server = serve({"server": {"prefix": "/k7Qw2n"}})
+    assert server.post("/k7Qw2n/v1/remove-bg", content=png).status_code == 200
+    for path in ("/v1/remove-bg", "/remove-background", "/docs", "/openapi.json", "/"):
+        assert server.post(path, content=png).json()["reason"] == "route.unknown"

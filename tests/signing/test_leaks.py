@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattegate.signing.keys import mint
-from mattegate.signing.leaks import Leak, find_keys
+from mattegate.signing.leaks import HIDDEN, Leak, find_keys, hide_keys
 
 MINTED = mint("sk_prod_", lambda count: bytes(range(7, 7 + count)))
 KEY = MINTED.text
@@ -90,3 +90,24 @@ def test_nothing_of_a_secret_is_shown(pieces: list[str]) -> None:
     shown = repr(leaks)
     assert all(secret[at : at + 5] not in shown for at in range(len(secret) - 4))
     assert len(found(" ".join(pieces))) >= pieces.count(KEY)
+
+
+OWN = ("sk_prod_", "RMBG-PROD-")
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(OWN))
+def test_a_key_is_hidden_in_whatever_stands_around_it(before: str, after: str, prefix: str) -> None:
+    """Nothing of the secret is left, with its prefix, without it, and in the wrong case; the rest stays readable."""
+    key = mint(prefix).text
+    for spelled in (key, key.upper(), f"/{key.removeprefix(prefix)}/", key[:-1] + "!"):
+        hidden = hide_keys(f"{before} {spelled} {after}", OWN)
+        assert key[-30:-8].lower() not in hidden.lower()
+        assert HIDDEN in hidden
+        assert len(hidden) <= len(f"{before} {spelled} {after}")
+
+
+def test_texts_without_a_key_stay_as_they_are() -> None:
+    """Paths, agents and ordinary ids are not touched, and neither is a prefix alone."""
+    for text in ("/v1/remove-bg", "Mozilla/5.0 (X11; Linux x86_64)", "sk_prod_", "order_0123456789", "a" * 300, ""):
+        assert hide_keys(text, OWN) == text
+        assert hide_keys(text, ()) == text

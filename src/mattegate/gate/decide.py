@@ -16,7 +16,7 @@ from mattegate.gate.order import ORDER, PREFLIGHT_END, TAILS
 from mattegate.gate.rules import Rules
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Allowed, Effect, Finding, Needs, Refused
-from mattegate.vocabulary.facts import FactName, Facts, Failure, Plain
+from mattegate.vocabulary.facts import Facts, Failure, Plain
 from mattegate.vocabulary.reasons import REASONS
 
 _PASSING: Final = (Effect.ALLOW, Effect.NO_IMPACT)
@@ -30,26 +30,20 @@ def decide(attempt: Attempt, facts: Facts, rules: Rules, so_far: Sequence[Findin
     case = Case(attempt, facts, rules)
     findings = list(so_far)
     end = len(ORDER) if attempt.preflight is None else PREFLIGHT_END
-    for index in range(len(findings), end):
-        finding = _ask(index, case)
+    for layer, judge in ORDER[len(findings) : end]:
+        try:
+            finding = judge(case)
+        except Exception as error:  # noqa: BLE001 - whatever fails in a layer refuses; the finding keeps it
+            finding = _internal(layer, error)
         if not isinstance(finding, Finding):
-            return Needs(finding, tuple(findings))
+            failure = facts.failed.get(finding)
+            if failure is None:
+                return Needs(finding, tuple(findings))
+            finding = _failed(layer, failure)
         findings.append(finding)
         if finding.effect not in _PASSING and finding.refuses:
-            return Refused((*findings, *TAILS[index + 1]), finding)
+            return Refused((*findings, *TAILS[len(findings)]), finding)
     return Allowed((*findings, *TAILS[len(findings)]))
-
-
-def _ask(index: int, case: Case) -> Finding | FactName:
-    name, judge = ORDER[index]
-    try:
-        answer = judge(case)
-    except Exception as error:  # noqa: BLE001 - whatever fails in a layer refuses; the finding keeps it
-        return _internal(name, error)
-    if isinstance(answer, Finding):
-        return answer
-    failure = case.facts.failed.get(answer)
-    return answer if failure is None else _failed(name, failure)
 
 
 def _failed(layer: str, failure: Failure) -> Finding:

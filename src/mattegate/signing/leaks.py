@@ -26,6 +26,8 @@ _LEAST_BODY: Final = 8
 _LEAST_REST: Final = 30
 """… and behind an id whose prefix was lost."""
 
+_REST: Final = re.compile(rf"_[0-9A-Za-z]{{{_LEAST_REST}}}")
+
 HIDDEN: Final = "********"
 """Stands for what may be the secret of a key."""
 
@@ -67,7 +69,10 @@ def hide_keys(text: str, prefixes: tuple[str, ...]) -> str:
     looks like the rest of a key whose prefix was lost. Never longer than ``text``.
     """
     hiding = _hiding(prefixes)
-    if len(text) < hiding.shortest or (hiding.underscore and "_" not in text):
+    if len(text) < hiding.shortest:
+        return text
+    lower = text.lower()
+    if not _REST.search(text) and not any(beginning in lower for beginning in hiding.beginnings):
         return text
     return hiding.pattern.sub(_hidden, text)
 
@@ -83,8 +88,8 @@ class _Hiding:
     pattern: re.Pattern[str]
     shortest: int
     """Characters; nothing shorter holds a key."""
-    underscore: bool
-    """Whether there is one in whatever is looked for."""
+    beginnings: tuple[str, ...]
+    """The prefixes in small letters."""
 
 
 @lru_cache(maxsize=16)
@@ -96,7 +101,7 @@ def _hiding(prefixes: tuple[str, ...]) -> _Hiding:
     return _Hiding(
         re.compile(pattern, re.IGNORECASE),
         shortest=min([12 + 1 + _LEAST_REST, *(len(prefix) + _LEAST_BODY for prefix in known)]),
-        underscore=all("_" in prefix for prefix in known),
+        beginnings=tuple(prefix.lower() for prefix in known),
     )
 
 
