@@ -2,7 +2,7 @@
 
     make setup && .venv/bin/mattegate models pull u2netp          # once: the environment and a model
     .venv/bin/mattegate keys create --name me --tier free         # prints a key; works beside the running server
-    .venv/bin/uvicorn --app-dir examples fastapi_app:by_middleware
+    .venv/bin/uvicorn --no-proxy-headers --app-dir examples fastapi_app:by_middleware
 
     curl -F file=@examples/photo.jpg -H "Authorization: Bearer $KEY" \\
          http://127.0.0.1:8000/remove-background -o cutout.png

@@ -7,7 +7,7 @@ installed without its dependencies: the gate alone needs no image library and no
     uv pip sync --python .venv-gradio/bin/python --require-hashes requirements/gradio.lock
     uv pip install --python .venv-gradio/bin/python --no-deps .
     .venv/bin/mattegate keys create --name me --tier free         # prints a key; works beside the running server
-    .venv-gradio/bin/uvicorn --app-dir examples --port 7860 gradio_app:app
+    .venv-gradio/bin/uvicorn --no-proxy-headers --app-dir examples --port 7860 gradio_app:app
 
 Open http://127.0.0.1:7860/ and give the key as the password, with any name; or call it:
 

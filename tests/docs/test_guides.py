@@ -37,9 +37,8 @@ GUIDES = sorted((ROOT / "docs" / "guide").glob("*.md"))
 ADMIN_PARTS = (identities, keys, admins, usage, decisions, simulations, rulebook, audit, house)
 SECTIONS = {name.partition(".")[0] for name in SETTINGS if "." in name}
 LAYERS = {reason.layer for reason in REASONS.values()}
-METHODS = ("GET", "POST", "PATCH", "DELETE", "OPTIONS", "HEAD")
 PATH = (
-    rf"(?:(?:{'|'.join(METHODS)}) )?/(?:cutouts/)?"
+    r"(?:[A-Z]+ )?/(?:cutouts/)?"
     r"(?:v1|docs|health|ready|metrics|openapi\.json|admin/v1)(?:/[^ ]+)?"
 )
 PLACEHOLDER = re.compile(r"\$\w+|\$\([^)]*\)")

@@ -41,7 +41,17 @@ def running(
     """``uvicorn TARGET`` in the folder of the examples, on a free port, for the length of the block."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MATTEGATE_")}
     own = {f"MATTEGATE_{name.upper()}": value for name, value in settings.items()}
-    command = [str(python), "-m", "uvicorn", "--app-dir", str(ROOT / "examples"), "--port", "0", target]
+    command = [
+        str(python),
+        "-m",
+        "uvicorn",
+        "--no-proxy-headers",
+        "--app-dir",
+        str(ROOT / "examples"),
+        "--port",
+        "0",
+        target,
+    ]
     with log.open("w") as output:
         process = subprocess.Popen(
             command, env=inherited | own | {"MATTEGATE_HOME": str(home)}, stdout=output, stderr=output

@@ -97,7 +97,7 @@ def test_a_refusal_says_what_to_do_and_the_picture_waits(api: Api, open_page: Op
     _choose(page)
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("No API key")
-    expect(alert).to_contain_text("Authorization: Bearer KEY")
+    expect(alert).to_contain_text("Put your API key into the field above")
     expect(_key_field(page)).to_have_attribute("aria-invalid", "true")
     expect(alert.get_by_role("link", name="credential.missing")).to_be_visible()
     request_id = page.locator("#error-id").inner_text()

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -142,6 +143,15 @@ class Wire:
         assert REASONS[record.reason].public == answer.reason, (record.reason, answer)
         assert self.replayed(record) == "same", (self.replayed(record), record)
         return record
+
+    def line(self, request_id: str) -> dict[str, Any]:
+        """The line of the access log about one answer, which is written just after that answer."""
+        for _ in range(100):
+            lines = {line["request_id"]: line for line in self.served.access_lines()}
+            if request_id in lines:
+                return lines[request_id]
+            time.sleep(0.05)
+        raise AssertionError(f"{request_id} is not in the access log")
 
     def everything_kept(self) -> bytes:
         """Every byte that the server wrote but for its secrets: ledger, spool, log."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mattegate.signing.credentials import present
 from mattegate.signing.leaks import hide_keys
@@ -41,6 +41,9 @@ _ONCE: Final = {
     b"access-control-request-method": "preflight_method",
     b"access-control-request-headers": "preflight_headers",
 }
+"""What the headers that stand alone are called in an attempt."""
+_PREFLIGHT: Final = frozenset({"preflight_method", "preflight_headers"})
+"""The two that become one field together."""
 _MUST_BE_SINGLE: Final = frozenset({"host", "origin", "declared_bytes", "idempotency_key", "preflight_method"})
 
 
@@ -69,7 +72,7 @@ def read_attempt(
     """Read one head. Never raises: whatever is wrong with it becomes a part of the attempt."""
     headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
     prefixes = Known.of(rules).prefixes
-    single: dict[str, str] = {}
+    single: dict[str, Any] = {}
     doubled: list[str] = []
     forwarded_for: list[str] = []
     forwarded: list[str] = []
@@ -86,6 +89,8 @@ def read_attempt(
     flawed = flawed or _bad_idempotency_key(match, single)
     client = scope.get("client")
     method = scope["method"]
+    declared = single.pop("declared_bytes", "")
+    preflight = _preflight(single) if _PREFLIGHT & single.keys() else None
     attempt = Attempt(
         request_id=request_id,
         at=at,
@@ -94,36 +99,29 @@ def read_attempt(
         route=match.route,
         peer=str(client[0]) if client else "",
         tls=scope["scheme"] == "https",
-        host=single.get("host", ""),
         forwarded_for=tuple(forwarded_for),
         forwarded=tuple(forwarded),
-        forwarded_proto=single.get("forwarded_proto", ""),
-        forwarded_host=single.get("forwarded_host", ""),
-        real_ip=single.get("real_ip", ""),
-        origin=single.get("origin"),
-        preflight=_preflight(single) if method == "OPTIONS" else None,
+        preflight=preflight if method == "OPTIONS" else None,
         credentials=presentation.presented,
         doubled=tuple(doubled),
         flawed=flawed and replace(flawed, facts=without_keys(flawed.facts, prefixes)),
-        model=kept(model, prefixes),
-        declared_bytes=_length(single.get("declared_bytes", "")),
-        idempotency_key=single.get("idempotency_key", ""),
-        user_agent=single.get("user_agent", ""),
-        client_request_id=single.get("client_request_id", ""),
+        model=kept(model, prefixes) if model else "",
+        declared_bytes=_length(declared) if declared else None,
+        **single,
     )
     return Reading(attempt, presentation.secrets)
 
 
-def _preflight(single: dict[str, str]) -> Preflight | None:
-    """A CORS preflight has an origin and names a method (Fetch, section 3.2.2)."""
-    method = single.get("preflight_method")
+def _preflight(single: dict[str, Any]) -> Preflight | None:
+    """A CORS preflight has an origin and names a method (Fetch, section 3.2.2); takes its headers out of ``single``."""
+    method, headers = single.pop("preflight_method", None), single.pop("preflight_headers", "")
     if method is None or "origin" not in single:
         return None
-    names = (name.strip().lower() for name in single.get("preflight_headers", "").split(","))
+    names = (name.strip().lower() for name in headers.split(","))
     return Preflight(method[:32], tuple(name for name in names if name))
 
 
-def _bad_idempotency_key(match: Match, single: dict[str, str]) -> Flawed | None:
+def _bad_idempotency_key(match: Match, single: dict[str, Any]) -> Flawed | None:
     """What is wrong with the key of a request that is paid for; on any other it does not matter."""
     key = single.get("idempotency_key")
     if key is None or not match.route.metered or (key.isascii() and key.isprintable() and 0 < len(key) < LONGEST):

@@ -71,6 +71,8 @@ const NO_KEY = {
   remedy: "Paste the key again, without quotes and without anything in front of it or behind it.", layer: "credential",
 };
 
+const ENTER_KEY = "Put your API key into the field above, and try again.";
+
 const STOPPED = { title: "Stopped", detail: "The picture was not cut out." };
 
 async function explained(answer) {
@@ -165,6 +167,7 @@ function showRefusal(problem) {
   drop.hidden = false;
   view.hidden = true;
   for (const part of ["title", "detail", "remedy"]) byId(`error-${part}`).textContent = problem[part] ?? "";
+  if (problem.reason === "credential.missing" && !key.value.trim()) byId("error-remedy").textContent = ENTER_KEY;
   showReason(problem);
   byId("error-id").textContent = problem.request_id ?? "";
   byId("error-why").hidden = !problem.reason;
