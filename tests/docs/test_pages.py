@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from click import Context
+from typer.main import get_command
 
 from mattegate.cli.app import make_app
 from mattegate.vocabulary.options import PARSERS
@@ -15,9 +17,8 @@ PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.
 
 
 def _commands() -> set[str]:
-    app = make_app()
-    named = {command.name or "" for command in app.registered_commands}
-    return named | {group.name or "" for group in app.registered_groups}
+    root = get_command(make_app())
+    return set(root.list_commands(Context(root)))  # type: ignore[attr-defined]  # the root is a group
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,16 @@ class Served:
         prefix = "mattegate.access "
         lines = self.log.read_text().splitlines()
         return [json.loads(line.removeprefix(prefix)) for line in lines if line.startswith(prefix)]
+
+
+    def line(self, **wanted: str) -> dict[str, Any]:
+        """The newest line of the access log with these values, which is written just after its answer has gone out."""
+        for _ in range(200):
+            for line in reversed(self.access_lines()):
+                if wanted.items() <= line.items():
+                    return line
+            time.sleep(0.025)
+        raise AssertionError(f"no line with {wanted}")
 
 
 Serve = Callable[..., Served]

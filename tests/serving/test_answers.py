@@ -41,7 +41,7 @@ def test_the_id_is_ours_and_the_callers_is_kept_in_the_log(plain: Served) -> Non
     """An inbound id never becomes the answer's, and cannot forge a line of the log."""
     answer = plain.get("/health", headers={"X-Request-Id": 'mine"}\t{"'})
     assert re.fullmatch(r"req_[0-9A-HJKMNP-TV-Z]{26}", answer.headers["x-request-id"])
-    line = next(line for line in plain.access_lines() if line["request_id"] == answer.headers["x-request-id"])
+    line = plain.line(request_id=answer.headers["x-request-id"])
     assert line["client_request_id"] == 'mine"}\t{"'
     assert (line["method"], line["path"], line["status"], line["address"]) == ("GET", "/health", 200, "127.0.0.1")
 
@@ -82,7 +82,7 @@ def test_the_engines_refusals_reach_the_caller(serve: Serve, png: bytes) -> None
     answer = server.post("/remove", files={"image": png})
     assert (answer.status_code, answer.json()["reason"]) == (503, "model.missing")
     assert "/srv/models" not in answer.text
-    assert "/srv/models/u2net.onnx" in server.access_lines()[-1]["problem"]
+    assert "/srv/models/u2net.onnx" in server.line(reason=answer.json()["reason"])["problem"]
 
 
 def test_ready_names_what_is_wrong(serve: Serve) -> None:
@@ -102,7 +102,7 @@ def test_work_for_a_caller_who_left_is_stopped(serve: Serve, png: bytes) -> None
     _wait_for(lambda: server.get("/ready").json()["busy"] == 1)
     peer.close()
     _wait_for(lambda: server.get("/ready").json()["busy"] == 0)
-    line = next(line for line in server.access_lines() if line["path"] == "/remove")
+    line = server.line(path="/remove")
     assert (line["status"], line["reason"]) == (499, "request.client_gone")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from mattegate.gate.address import proto_of
 from mattegate.gate.case import Case
+from mattegate.gate.hosts import is_default_endpoint, plain_host
 from mattegate.gate.rules import Rules
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Effect, Finding
@@ -40,8 +41,12 @@ def permits(attempt: Attempt, rules: Rules) -> bool:
 
 
 def is_own(attempt: Attempt, rules: Rules) -> bool:
-    """Whether the page came from the very scheme, host and port that it calls."""
-    if not attempt.host:
+    """Whether the page came from the very scheme, host and port that it calls.
+
+    A name that merely resolves here proves nothing (DNS rebinding). Where callers need a key, that does not matter:
+    such a page has none. Where they need none, the name must be one of ``hosts.names``, an address, or localhost.
+    """
+    if not attempt.host or (rules.anonymous and not rules.names and not is_default_endpoint(plain_host(attempt.host))):
         return False
     scheme = proto_of(attempt, rules)
     host = attempt.host.lower().removesuffix(_OWN_PORTS[scheme])
