@@ -57,7 +57,6 @@ class Served:
         lines = self.log.read_text().splitlines()
         return [json.loads(line.removeprefix(prefix)) for line in lines if line.startswith(prefix)]
 
-
     def line(self, **wanted: str) -> dict[str, Any]:
         """The newest line of the access log with these values, which is written just after its answer has gone out."""
         for _ in range(200):

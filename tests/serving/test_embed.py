@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
-from fastapi import Depends, FastAPI, WebSocket
+from fastapi import Depends, FastAPI, Request, WebSocket
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -269,6 +269,51 @@ def test_two_gates_cannot_both_decide() -> None:
     with served(build) as running, other.open(running.parts.gatehouse):
         answer = running.get("/reports", **{"X-API-Key": running.parts.key("double")})
         assert (answer.status_code, answer.json()["reason"], running.seen) == (500, "internal.error", [])
+
+
+def test_gates_within_each_other_decide_once() -> None:
+    """A protected part of an explained application: one id, one record, one unit, however often the gate is asked."""
+
+    def build(gate: Gate, seen: list[str]) -> ASGIApp:
+        app, part = FastAPI(), _echoing(seen)
+        part.add_middleware(gate.protect)
+        part.add_middleware(gate.protect)
+
+        @part.get("/whoami", dependencies=[Depends(gate)])
+        async def whoami(request: Request) -> str:
+            return gate.caller(request).identity.name
+
+        app.mount("/part", part)
+        app.add_middleware(gate.explaining)
+        return app
+
+    with served(build) as running:
+        refused = running.get("/part/whoami")
+        assert refused.json()["request_id"] == refused.headers["x-request-id"]
+        assert running.record(refused.headers["x-request-id"]).reason == "credential.missing"
+        key = running.parts.key("nested", tier="two")
+        answers = [running.get("/part/whoami", **{"X-API-Key": key}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[0].json() == "nested"
+        assert len(answers[0].headers.get_list("x-request-id")) == 1
+
+
+def test_the_gate_answers_preflights(protected: Running) -> None:
+    """An allowed page may ask with a key, another is refused with its reason, and the application sees neither."""
+    before = len(protected.seen)
+    for origin, status in ((HOME, 204), ("https://evil.example", 403)):
+        asked = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type",
+        }
+        answer = httpx2.options(f"http://127.0.0.1:{protected.port}/echo", headers=asked)
+        assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (
+            (status, origin if status == 204 else None)
+        )
+    assert answer.headers["x-mattegate-reason"] == "origin.not_allowed"
+    assert answer.headers["link"].startswith("<https://mattegate.invalid/reasons#")
+    assert len(protected.seen) == before
 
 
 def test_a_dependency_without_its_middleware_is_no_dependency() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from mattegate.gate.networks import Address, is_local, parse_address
@@ -53,12 +54,17 @@ def client_of(attempt: Attempt, rules: Rules) -> Client:
     peer = parse_address(attempt.peer)
     known = peer.text if peer else ""
     if not (rules.trusted.find(peer) if attempt.peer else rules.trusts_socket):
-        return Client(known, undeclared=_forwarding_header(attempt) if is_local(attempt.peer) else "")
+        return _by_connection(known, _forwarding_header(attempt) if is_local(attempt.peer) else "")
     listed = _listed(attempt, rules, peer)
     standard = _standard(attempt, rules, peer)
     if listed is None or standard is None:
         return listed or standard or Client(known, trusted=True)
     return _agreed(listed, standard)
+
+
+@lru_cache(maxsize=1024)
+def _by_connection(address: str, undeclared: str) -> Client:
+    return Client(address, undeclared=undeclared)
 
 
 def forwards(attempt: Attempt) -> bool:

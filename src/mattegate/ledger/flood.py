@@ -79,7 +79,7 @@ class MemoryFloodMeter:
         """Count one request that has proved nothing yet."""
         prefix = network_of(address, rules.ipv4_prefix, rules.ipv6_prefix)
         if not rules.enabled:
-            return FloodFact(prefix)
+            return _calm(prefix)
         with self._lock:
             if presented:
                 return self._look_at_credential(prefix, address, rules, key_id, at)
@@ -89,7 +89,7 @@ class MemoryFloodMeter:
             if wait > 0:
                 return FloodFact(prefix, unproven_left=False, retry_after_s=wait)
             count.unproven = max(count.unproven, at) + step
-        return FloodFact(prefix)
+        return _calm(prefix)
 
     def proved(self, address: str, rules: FloodRules, *, key_id: str, good: bool, at: float) -> None:
         """What the look-up of the credential said."""
@@ -107,11 +107,11 @@ class MemoryFloodMeter:
     def _look_at_credential(self, prefix: str, address: str, rules: FloodRules, key_id: str, at: float) -> FloodFact:
         count = self._known(prefix, address)
         if count is None:
-            return FloodFact(prefix)
+            return _calm(prefix)
         count.mend(at)
         failing = _wait(count.failures, _step(rules.failures_per_minute), rules.failures_per_minute, at)
         if failing <= 0:
-            return FloodFact(prefix)
+            return _calm(prefix)
         if self._is_proved(prefix, key_id, at):
             return FloodFact(prefix, failures_left=False, retry_after_s=failing)
         step = _step(rules.verifications_per_minute)
@@ -167,6 +167,12 @@ class MemoryFloodMeter:
         self._swept_at = at
         self._fine = {prefix: count for prefix, count in self._fine.items() if not count.idle(at)}
         self._coarse = {prefix: count for prefix, count in self._coarse.items() if not count.idle(at)}
+
+
+@lru_cache(maxsize=4_096)
+def _calm(prefix: str) -> FloodFact:
+    """The fact of a prefix that nothing speaks against, which is the fact of most."""
+    return FloodFact(prefix)
 
 
 def _step(per_minute: int) -> float:

@@ -100,7 +100,7 @@ _VERSIONS: Final = msgspec.json.Decoder(_Version)
 
 def encode_record(record: Record) -> bytes:
     """One line of JSON without a line break."""
-    asked = _asked(record.findings)
+    findings, skipped = _told(record.findings)
     return _encode(
         _WrittenRecord(
             VERSION,
@@ -109,7 +109,7 @@ def encode_record(record: Record) -> bytes:
                 record.at,
                 _given(record.attempt),
                 _known(record.facts),
-                [_told(finding) for finding in record.findings[:asked]],
+                findings,
                 record.revision,
                 record.version,
                 record.status,
@@ -117,7 +117,7 @@ def encode_record(record: Record) -> bytes:
                 record.address,
                 record.ms,
             ),
-            [finding.layer for finding in record.findings[asked:]],
+            skipped,
         )
     )
 
@@ -181,17 +181,23 @@ def _known(facts: Facts) -> dict[str, object]:
     return known
 
 
-def _asked(findings: Sequence[Finding]) -> int:
-    """How many findings say more than that their layer, and every one after it, was not asked."""
-    asked = len(findings)
-    while asked and findings[asked - 1].effect is Effect.SKIPPED and not _says_more(findings[asked - 1]):
-        asked -= 1
-    return asked
+def _told(findings: Sequence[Finding]) -> tuple[list[dict[str, object]], list[str]]:
+    """The findings, and the layers behind them of which there is nothing to say but that they were not asked."""
+    told: list[dict[str, object]] = []
+    skipped: list[str] = []
+    for finding in findings:
+        says_more = finding.reason or finding.facts or finding.detail or finding.rule or finding.shadow
+        if finding.effect is Effect.SKIPPED and not says_more:
+            skipped.append(finding.layer)
+            continue
+        if skipped:
+            told += [{"layer": layer, "effect": Effect.SKIPPED} for layer in skipped]
+            skipped = []
+        told.append(_whole(finding) if says_more else {"layer": finding.layer, "effect": finding.effect})
+    return told, skipped
 
 
-def _told(finding: Finding) -> dict[str, object]:
-    if not _says_more(finding):
-        return {"layer": finding.layer, "effect": finding.effect}
+def _whole(finding: Finding) -> dict[str, object]:
     return {
         "layer": finding.layer,
         "effect": finding.effect,
@@ -201,11 +207,6 @@ def _told(finding: Finding) -> dict[str, object]:
         "detail": finding.detail,
         "shadow": finding.shadow,
     }
-
-
-def _says_more(finding: Finding) -> bool:
-    """Whether there is anything in it but layer and effect."""
-    return bool(finding.reason or finding.facts or finding.detail or finding.rule or finding.shadow)
 
 
 def _plain(facts: dict[str, Plain]) -> dict[str, Plain]:

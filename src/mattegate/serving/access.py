@@ -21,8 +21,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -94,7 +95,7 @@ def send_lines_to(sink: Sink) -> Sink:
 def log_access(scope: Scope, exchange: Exchange, *, now: float) -> None:
     """Write the line of one finished exchange; ``now`` by ``time.perf_counter``."""
     line = AccessLine(
-        datetime.now(UTC).isoformat(timespec="milliseconds"),
+        _now(),
         exchange.address or client_address(scope),
         scope["method"],
         scope["path"][:_LONGEST],
@@ -284,7 +285,19 @@ def open_access_log(path: Path | None) -> AccessLog | Outlet:
 
 
 def _notice(problem: str) -> bytes:
-    return encode_line({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "problem": problem})
+    return encode_line({"time": _now(), "problem": problem})
+
+
+def _now() -> str:
+    """RFC 3339 in UTC, to the millisecond."""
+    seconds, milliseconds = divmod(time_ns() // 1_000_000, 1_000)
+    return f"{_second(seconds)}.{milliseconds:03d}+00:00"
+
+
+@lru_cache(maxsize=2)
+def _second(at: int) -> str:
+    """Spelled once for all lines of it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _is_regular(descriptor: int) -> bool:

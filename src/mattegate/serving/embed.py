@@ -100,7 +100,8 @@ class Gate:
             counted, free = (self._threshold(app, gatehouse, metered, listed) for metered in (True, False))
 
             async def threshold(scope: Scope, receive: Receive, send: Send) -> None:
-                await (counted if self._counts(scope) else free)(scope, receive, send)
+                inner = app if self._decided(scope) else counted if self._counts(scope) else free
+                await inner(scope, receive, send)
 
             return self._envelope(threshold, gatehouse)
 
@@ -123,8 +124,7 @@ class Gate:
         """
         if not Exchange.within(request.scope):
             raise RuntimeError("the gate's dependency needs app.add_middleware(gate.explaining)")
-        walk = Exchange.of(request.scope).walk
-        if walk is None or walk.attempt.route.public:
+        if not self._decided(request.scope):
             await self._admit(request.scope)
         return self.caller(request)
 
@@ -147,6 +147,15 @@ class Gate:
 
     async def _admit(self, scope: Scope) -> None:
         await self._threshold(_nothing, self.gatehouse, self._counts(scope)).admit(scope)
+
+    def _decided(self, scope: Scope) -> bool:
+        """Whether somebody was let in already. Raises ``RuntimeError`` where that was under another scope."""
+        walk = Exchange.of(scope).walk
+        if walk is None or walk.attempt.route.public:
+            return False
+        if walk.attempt.route.scope != self._scope:
+            raise RuntimeError("two gates of different scopes cannot both decide on one request")
+        return True
 
     def _counts(self, scope: Scope) -> bool:
         if isinstance(self._metered, bool):

@@ -67,9 +67,15 @@ class Envelope:
         self._legacy = legacy_rate_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or the handshake of one WebSocket; the lifespan passes through."""
+        """Answer one request, or the handshake of one WebSocket; the lifespan passes through.
+
+        Within another envelope refusals are explained here and everything else is left to the outer one.
+        """
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            return
+        if Exchange.within(scope):
+            await self._answer(scope, receive, send, Exchange.of(scope))
             return
         exchange = Exchange(started=perf_counter(), body_expected=_body_expected(scope))
         exchange.attach(scope)
@@ -121,9 +127,8 @@ class Envelope:
         """The refusal to answer with: this one, unless it cannot be put on record."""
         if exchange.concluded:
             return refusal
-        status = Problem.of(refusal).status
         try:
-            await self._gatehouse.conclude(exchange, Outcome(refusal.reason.code, plain(refusal.facts), status))
+            await self._gatehouse.conclude(exchange, Outcome(refusal.reason.code, plain(refusal.facts), refusal.status))
         except Refusal as unrecorded:
             _LOG.error("%s: %s", exchange.request_id, unrecorded.operator_detail)
             return unrecorded

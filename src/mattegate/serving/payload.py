@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mattegate.gate.layers.policy import model_finding
 from mattegate.gate.refusal import refusal_of
@@ -50,9 +50,9 @@ def _canonical(options: CutoutOptions) -> bytes:
     return json.dumps(given, sort_keys=True).encode()
 
 
+_PLAIN: Final = (str, int, float)
+
+
 def plain(facts: Mapping[str, object]) -> dict[str, Plain]:
     """Facts of a refusal as values that a record can hold."""
-    return {
-        name: value if value is None or isinstance(value, str | int | float) else str(value)
-        for name, value in facts.items()
-    }
+    return {name: value if value is None or isinstance(value, _PLAIN) else str(value) for name, value in facts.items()}

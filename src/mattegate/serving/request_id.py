@@ -10,16 +10,16 @@ _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U."""
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 """Two characters for every ten bits."""
-_SHIFTS: Final = tuple(range(120, -1, -10))
-"""Where they stand among the 130 bits that 26 characters hold."""
+_LETTERS: Final = (_ALPHABET * 8).encode()
+"""A character for every byte, by its lowest five bits."""
 
 
 def new_request_id() -> str:
     """``req_`` and 26 characters: 48 bits of Unix milliseconds, then 80 random bits (the layout of a ULID)."""
-    return format_request_id(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
+    return format_request_id(time.time_ns() // 1_000_000, os.urandom(16))
 
 
-def format_request_id(milliseconds: int, randomness: int) -> str:
-    """Spell an id from a Unix time in milliseconds (48 bits) and 80 bits of randomness."""
-    value = milliseconds << 80 | randomness
-    return "req_" + "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
+def format_request_id(milliseconds: int, randomness: bytes) -> str:
+    """Spell an id from a Unix time in milliseconds (48 bits) and 16 random bytes, of which it takes five bits each."""
+    moment = "".join([_PAIRS[milliseconds >> shift & 1023] for shift in (40, 30, 20, 10, 0)])
+    return f"req_{moment}{randomness.translate(_LETTERS).decode()}"
