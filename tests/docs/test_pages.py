@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from click import Context
 from typer.main import get_command
 
 from mattegate.cli.app import make_app
@@ -18,7 +17,7 @@ PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.
 
 def _commands() -> set[str]:
     root = get_command(make_app())
-    return set(root.list_commands(Context(root)))  # type: ignore[attr-defined]  # the root is a group
+    return set(root.list_commands(root.make_context("mattegate", [], resilient_parsing=True)))  # type: ignore[attr-defined]  # the root is a group
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

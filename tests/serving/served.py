@@ -60,9 +60,8 @@ class Served:
     def line(self, **wanted: str) -> dict[str, Any]:
         """The newest line of the access log with these values, which is written just after its answer has gone out."""
         for _ in range(200):
-            for line in reversed(self.access_lines()):
-                if wanted.items() <= line.items():
-                    return line
+            if found := [line for line in self.access_lines() if wanted.items() <= line.items()]:
+                return found[-1]
             time.sleep(0.025)
         raise AssertionError(f"no line with {wanted}")
 
