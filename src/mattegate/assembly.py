@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mattegate.serving.metrics import Metrics, Sources
     from mattegate.serving.rulekeeper import RuleKeeper
     from mattegate.serving.server import Vitals
+    from mattegate.tasks.leaks import LeakWatch
     from mattegate.tasks.schedule import Scheduler
 
 _LOG: Final = logging.getLogger("mattegate.gate")
@@ -92,9 +93,10 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
     """
     from mattegate.serving import access, app, routes, server  # noqa: PLC0415
     from mattegate.serving.echo import Echo  # noqa: PLC0415
-    from mattegate.serving.feeding import feeding  # noqa: PLC0415
+    from mattegate.serving.feeding import each, feeding, telling_leaks  # noqa: PLC0415
     from mattegate.serving.metrics import Metrics  # noqa: PLC0415
     from mattegate.serving.reload import Rereading, on_hangup  # noqa: PLC0415
+    from mattegate.tasks.leaks import LeakWatch  # noqa: PLC0415
 
     with ExitStack() as stack:
         log = stack.enter_context(closing(access.open_access_log(settings.log.file)))
@@ -102,7 +104,8 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
         gate = stack.enter_context(open_gate(settings))
         tell_keys(gate.books.keyring)
         rereading = Rereading(settings, reread, partial(_apply, gate))
-        scheduler = build_scheduler(settings, gate)
+        leaks = LeakWatch(gate.books.keyring, gate.books.accounts.control)
+        scheduler = build_scheduler(settings, gate, leaks)
         vitals, engine = server.Vitals(), build_engine(settings)
         sources = build_sources(settings, gate, engine, vitals)
         metrics = Metrics(version=__version__, routes=routes.NAMES, sources=sources)
@@ -116,7 +119,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
             echo=Echo(gate.books.tickets, prefix=settings.server.prefix, key_prefixes=key_prefixes(settings)),
             companions=(scheduler.run, lambda: on_hangup(log.reopen, rereading)),
             extra=build_self_service(settings, gate),
-            observe=feeding(metrics),
+            observe=each(feeding(metrics), telling_leaks(leaks.note)),
         )
         admin = build_admin(settings, gate, metrics, sources=sources, scheduler=scheduler)
         tell = partial(_LOG.info, "admin plane at %s")
@@ -180,14 +183,13 @@ def _task_states(scheduler: Scheduler) -> list[dict[str, Any]]:
     return [asdict(status) for status in scheduler.status()]
 
 
-def build_scheduler(settings: Settings, gate: OpenGate) -> Scheduler:
+def build_scheduler(settings: Settings, gate: OpenGate, leaks: LeakWatch) -> Scheduler:
     """Everything that is done again and again, and where its notices go.
 
     Raises :class:`~mattegate.config.faults.ConfigurationError` for notices that cannot be sent as they are set.
     """
     from mattegate.outbound.channels import open_channels  # noqa: PLC0415
     from mattegate.outbound.dispatch import Dispatcher  # noqa: PLC0415
-    from mattegate.outbound.outbox import MemoryOutbox  # noqa: PLC0415
     from mattegate.outbound.posting import HttpPost  # noqa: PLC0415
     from mattegate.tasks.build import standing_tasks  # noqa: PLC0415
     from mattegate.tasks.schedule import Scheduler  # noqa: PLC0415
@@ -198,6 +200,8 @@ def build_scheduler(settings: Settings, gate: OpenGate) -> Scheduler:
     except ValueError as error:
         raise ConfigurationError([Fault("notices", "serve", str(error))]) from None
     books = gate.books
+    if dropped := books.notices.keep_only([channel.name for channel in channels]):
+        _LOG.warning("%d notices dropped: the channels they waited for are no longer set", dropped)
     tasks = standing_tasks(
         settings,
         accounts=books.accounts.control,
@@ -206,7 +210,9 @@ def build_scheduler(settings: Settings, gate: OpenGate) -> Scheduler:
         quotas=books.usage,
         limits_of=gate.gatehouse.limits_of,
         records=books.records,
-        dispatcher=Dispatcher(channels, MemoryOutbox()),
+        leaks=leaks,
+        dispatcher=Dispatcher(channels, books.notices),
+        store=books.store,
         executor=gate.thread,
     )
     return Scheduler(tasks)

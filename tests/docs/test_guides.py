@@ -25,6 +25,7 @@ from mattegate.config.load import load_settings
 from mattegate.config.schema import OTHER_VARIABLES, SETTINGS, variable_of
 from mattegate.config.secrets import VARIABLES
 from mattegate.ledger.opening import open_accounts
+from mattegate.outbound.notice import NoticeKind
 from mattegate.serving import metrics, routes
 from mattegate.serving.admin import admins, audit, decisions, house, identities, keys, rulebook, simulations, usage
 from mattegate.serving.admin.plane import PREFIX
@@ -136,12 +137,18 @@ def test_a_command_in_a_sentence_exists(line: str) -> None:
     parse(shlex.split(line), resilient=True)
 
 
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_every_kind_of_notice_is_in_the_guide(kind: NoticeKind) -> None:
+    """Receivers branch on kinds, so the operator's guide names each."""
+    assert f"`{kind}`" in (ROOT / "docs" / "guide" / "operate.md").read_text()
+
+
 @pytest.mark.parametrize("name", named(r"[a-z]+\.[a-z][a-z_0-9]+"))
 def test_a_setting_or_a_reason_exists(name: str) -> None:
     """What begins like one is one; other words with dots in them, such as file names, begin otherwise."""
     first = name.partition(".")[0]
     if first in SECTIONS or first in LAYERS:
-        assert name in SETTINGS or name in REASONS
+        assert name in SETTINGS or name in REASONS or name in set(NoticeKind)
 
 
 @pytest.mark.parametrize("name", named(r"MATTEGATE_[A-Z_]+(=.*)?"))

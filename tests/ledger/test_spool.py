@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -113,35 +115,38 @@ def test_a_part_of_a_dead_writer_is_closed(tmp_path: Path) -> None:
     os.close(told)
 
 
-@pytest.fixture
-def little_room() -> object:
-    """Files of this process may not grow beyond 1000 bytes, as on a full disk."""
+@contextmanager
+def little_room() -> Iterator[None]:
+    """Files of this process may not grow beyond 1000 bytes, as on a full disk.
+
+    Within a test only, never around it: the limit holds for the file that pytest reports into, too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
-@pytest.mark.usefixtures("little_room")
 def test_a_line_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     """Where the file takes only a part of a line, the caller is told, and what was acknowledged stays whole."""
     writer = SpoolWriter(tmp_path)
     for _ in range(4):
         writer.append(frame(b"x" * 190, proven=True))
-    with pytest.raises(OSError, match="bytes were taken"):
+    with little_room(), pytest.raises(OSError, match="bytes were taken"):
         writer.append(frame(b"x" * 190, proven=True))
     writer.close()
     assert [line.payload for line in contents(tmp_path)] == [b"x" * 190] * 4
 
 
-@pytest.mark.usefixtures("little_room")
 def test_a_writer_goes_on_after_a_failure(tmp_path: Path) -> None:
     """After a write that was refused altogether, the next line goes to a fresh part."""
     writer = SpoolWriter(tmp_path)
     writer.append(frame(b"y" * (1_000 - 12), proven=True))
-    with pytest.raises(OSError, match="large"):
+    with little_room(), pytest.raises(OSError, match="large"):
         writer.append(frame(b"z", proven=True))
     writer.append(frame(b"z", proven=True))
     writer.close()

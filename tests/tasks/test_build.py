@@ -15,6 +15,8 @@ import pytest
 from mattegate.config.settings import ServerSettings, Settings
 from mattegate.ledger.control_sqlite import SqliteControl
 from mattegate.ledger.last_used import LastUsed
+from mattegate.ledger.limits_fallback import FallbackLimitStore
+from mattegate.ledger.limits_memory import MemoryLimitStore
 from mattegate.ledger.meter_sqlite import SqliteMeter
 from mattegate.ledger.protocols import Claim
 from mattegate.ledger.records import Records
@@ -25,6 +27,7 @@ from mattegate.outbound.outbox import MemoryOutbox
 from mattegate.outbound.posting import HttpPost
 from mattegate.outbound.webhook import Webhook, WebhookSecret
 from mattegate.tasks.build import standing_tasks
+from mattegate.tasks.leaks import LeakWatch
 from mattegate.tasks.schedule import Scheduler
 from mattegate.vocabulary.facts import IdentityView
 from mattegate.vocabulary.rulebook import Limit
@@ -46,6 +49,8 @@ class House:
         self.database = UsageDatabase(home / "ledger" / "usage.db")
         self.meter, self.book = SqliteMeter(self.database), UsageBook(self.database)
         self.records = Records(home / "ledger", seal_key=b"s" * 32, unproven_bytes=1_000_000)
+        self.leaks = LeakWatch(self.accounts.control, self.accounts.control)
+        self.store: FallbackLimitStore | None = None
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     def scheduler(self, dispatcher: Dispatcher) -> Scheduler:
@@ -56,7 +61,8 @@ class House:
 
         tasks = standing_tasks(
             self.settings, accounts=self.accounts.control, uses=self.uses, leases=self.meter, quotas=self.book,
-            limits_of=limits_of, records=self.records, dispatcher=dispatcher, executor=self.executor,
+            limits_of=limits_of, records=self.records, leaks=self.leaks, dispatcher=dispatcher,
+            store=self.store, executor=self.executor,
         )  # fmt: skip
         return Scheduler(tasks, clock=lambda: self.accounts.now, spread=lambda: 0.0)
 
@@ -92,7 +98,7 @@ async def test_a_day_of_a_server(house: House) -> None:
         schedule = house.scheduler(dispatcher)
         await schedule.run_due(now)
         await schedule.run_due(now + 5)
-        assert [one.error for one in schedule.status()] == [""] * 7
+        assert [one.error for one in schedule.status()] == [""] * 8
         kinds = {json.loads(request.body)["type"] for request in hook.received}
         assert kinds == {"mattegate.key.reminder", "mattegate.quota.exhausted"}
     assert house.accounts.row(key).used_at == now // 60 * 60
@@ -107,13 +113,16 @@ async def test_the_list_reads_as_the_manual_does(house: House, tmp_path: Path) -
     names = {one.name: one.every_s for one in house.scheduler(dispatcher).status()}
     assert names == {
         "leases": 30, "last-used": 60, "quotas": 300, "reminders": 86_400, "unused-keys": 86_400, "records": 3_600,
-        "notices": 5,
+        "leaked-keys": 60, "notices": 5,
     }  # fmt: skip
     pem, _ = certificate(tmp_path, days=90)
     house.settings = replace(house.settings, server=ServerSettings(tls_certificate=pem))
+    house.store = FallbackLimitStore(MemoryLimitStore(), on_loss="refuse")
     schedule = house.scheduler(dispatcher)
     await schedule.run_due(START)
-    assert {one.name: one.result for one in schedule.status()}["certificate"].startswith("expires 20")
+    results = {one.name: one.result for one in schedule.status()}
+    assert results["certificate"].startswith("expires 20")
+    assert results["limits-store"] == "closed"
 
 
 async def test_stores_are_touched_in_the_ledgers_thread_alone(house: House) -> None:

@@ -56,27 +56,33 @@ class Rules:
     environments: frozenset[str]
     anonymous: KeyView | None
     """Whom callers without a credential are served as; ``None``: nobody."""
+    any_network: bool
+    """Whether nothing is said of addresses or proxies at all."""
+    any_host: bool
+    """Whether nothing is said of hosts at all."""
 
     @classmethod
     def of(cls, rulebook: Rulebook) -> Rules:
         """Compile a rulebook. Raises ``ValueError`` naming the setting and the bad value."""
         tiers = _tiers(rulebook.tiers)
-        proxies = rulebook.network.trusted_proxies
+        network, host = rulebook.network, rulebook.host
         return cls(
             rulebook=rulebook,
             revision=rulebook.revision(),
-            trusted=_trusted(proxies),
-            trusts_socket=UNIX_SOCKET in proxies,
-            addresses=_addresses(rulebook.network),
-            names=Hosts.of(rulebook.host.names, "hosts.names"),
-            private_names=Hosts.of(rulebook.host.private_names, "hosts.private_names"),
-            private_networks=Networks.of(rulebook.host.private_networks, "hosts.private_networks"),
+            trusted=_trusted(network.trusted_proxies),
+            trusts_socket=UNIX_SOCKET in network.trusted_proxies,
+            addresses=_addresses(network),
+            names=Hosts.of(host.names, "hosts.names"),
+            private_names=Hosts.of(host.private_names, "hosts.private_names"),
+            private_networks=Networks.of(host.private_networks, "hosts.private_networks"),
             origins=_origins(rulebook.cors),
             home=Origins.of(rulebook.cors.public_urls, "cors.public_urls"),
             page_headers=_page_headers(rulebook.cors),
             tiers=tiers,
             environments=frozenset(rulebook.credential.environments),
             anonymous=_anonymous(rulebook.credential, tiers),
+            any_network=not (network.rules or network.trusted_proxies),
+            any_host=not (host.names or host.private_names) and host.default_endpoint,
         )
 
 

@@ -21,6 +21,7 @@ from mattegate.ledger.limits_elsewhere import ElsewhereLimitStore
 from mattegate.ledger.limits_fallback import FallbackLimitStore
 from mattegate.ledger.limits_memory import MemoryLimitStore
 from mattegate.ledger.meter_sqlite import SqliteMeter
+from mattegate.ledger.notices_sqlite import SqliteOutbox
 from mattegate.ledger.protocols import LimitStore
 from mattegate.ledger.records import Records
 from mattegate.ledger.tickets import TicketBox
@@ -56,6 +57,8 @@ class Books:
     records: Records
     used_keys: LastUsed
     tickets: TicketBox
+    notices: SqliteOutbox
+    """Letters that wait to be sent."""
 
 
 def secrets_of(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT) -> Secrets:
@@ -109,6 +112,7 @@ def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT)
         store = _limit_store(settings.limits)
         records = stack.enter_context(closing(_records(settings, folder, accounts.secrets)))
         records.start()
+        notices = stack.enter_context(closing(SqliteOutbox(folder)))
         used_keys = LastUsed(accounts.control)
         stack.callback(used_keys.flush)
         meter = SqliteMeter(database, store=store)
@@ -123,6 +127,7 @@ def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT)
             records=records,
             used_keys=used_keys,
             tickets=TicketBox(settings.home),
+            notices=notices,
         )
 
 

@@ -71,6 +71,12 @@ _ATTEMPTS: Final = 16
 """How often a walk begins anew because keys changed while it went on: enough for an import of thousands of keys."""
 
 
+_NOTHING: Final = Facts()
+"""What is known at the beginning."""
+_NOBODY: Final = CredentialFact()
+"""What a credential turned out to be that no key has the id of."""
+
+
 class UsedKeys(Protocol):
     """Remembers when keys were used."""
 
@@ -99,6 +105,7 @@ class Gatehouse:
 
     def __init__(self, parts: GateParts) -> None:
         self._parts = parts
+        self._pepper = parts.peppers.current
         self._rules: Rules | None = None
 
     def rules(self) -> Rules:
@@ -133,7 +140,7 @@ class Gatehouse:
     def begin(reading: Reading, rules: Rules, keys: Snapshot | None = None) -> Walk:
         """A walk that has not taken its first step; ``keys`` are those of this moment, where they were looked at."""
         attempt = reading.attempt
-        return Walk(attempt, rules, client_of(attempt, rules).address, Facts(), keys=keys)
+        return Walk(attempt, rules, client_of(attempt, rules).address, _NOTHING, keys=keys)
 
     async def enter(self, walk: Walk, secrets: tuple[str, ...]) -> None:
         """Walk as far as can be decided before the work: ``walk.decision`` stays ``None`` where work may begin."""
@@ -258,12 +265,12 @@ class Gatehouse:
             walk.caller, walk.epoch = stored.view, snapshot.epoch
             self._parts.used_keys.note(stored.view.id, walk.attempt.at)
             self._tell_flood(walk, stored.view.id, good=True)
-        return CredentialFact(stored.view if stored else None, proven)
+        return CredentialFact(stored.view, proven) if stored else _NOBODY
 
     def _proves(self, text: str, stored: StoredKey | None) -> bool:
         """Whether ``text`` is the stored key; an unknown id costs as much as a known one."""
         if stored is None:
-            return matches(text, None, self._parts.peppers.current)
+            return matches(text, None, self._pepper)
         try:
             pepper = self._parts.peppers.of(stored.pepper_version)
         except KeyError:

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from mattegate.signing.keys import BODY, BODY_LENGTH, id_of
 from mattegate.vocabulary.attempt import Flaw
@@ -65,8 +65,7 @@ _WORDS: Final = "|".join(sorted({word for words in _SAME for word in words}, key
 _USUAL_PREFIX = re.compile(rf"((?:[A-Za-z][0-9A-Za-z]{{0,11}}[_-])?)({_WORDS})[_-]", re.IGNORECASE | re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """How a text looks; fields as in :class:`~mattegate.vocabulary.attempt.Presented`."""
 
     flaw: Flaw = Flaw.NONE

@@ -9,7 +9,9 @@ from typing import Final, Protocol
 from mattegate.config.settings import Settings
 from mattegate.outbound.dispatch import Dispatcher
 from mattegate.tasks.certificate import CertificateWatch
+from mattegate.tasks.leaks import LeakWatch
 from mattegate.tasks.lifetimes import DAY
+from mattegate.tasks.limits_store import StoreWatch, Watched
 from mattegate.tasks.quotas import Identities, LimitsOf, QuotaBook, tell_quotas
 from mattegate.tasks.reminders import RemindedKeys, remind_owners
 from mattegate.tasks.schedule import Task, in_thread
@@ -46,9 +48,13 @@ class Retention(Protocol):
 
 def standing_tasks(
     settings: Settings, *, accounts: Accounts, uses: Uses, leases: Leases, quotas: QuotaBook, limits_of: LimitsOf,
-    records: Retention, dispatcher: Dispatcher, executor: Executor | None = None,
+    records: Retention, leaks: LeakWatch, dispatcher: Dispatcher, store: Watched | None = None,
+    executor: Executor | None = None,
 ) -> tuple[Task, ...]:  # fmt: skip
-    """Every task of a server. What touches a store runs in ``executor``, or in the event loop's own threads."""
+    """Every task of a server. What touches a store runs in ``executor``, or in the event loop's own threads.
+
+    ``store``: the limits' store where it may be lost apart from this machine.
+    """
     keys, tell = settings.keys, dispatcher.keep
     remind = partial(remind_owners, store=accounts, settings=keys, tell=tell)
     disable = partial(disable_unused, store=accounts, settings=keys, write_uses=uses.flush, tell=tell)
@@ -63,9 +69,17 @@ def standing_tasks(
         Task("reminders", DAY, in_thread(remind, executor)),
         Task("unused-keys", DAY, in_thread(disable, executor)),
         Task("records", HOUR, in_thread(lambda now: records.prune(now - settings.records.days * DAY), executor)),
+        Task("leaked-keys", MINUTE, in_thread(partial(leaks.tell_all, tell=tell), executor)),
+        *_limits_store(store, dispatcher, executor),
         *_certificate(settings, dispatcher, executor),
         Task("notices", 5, dispatcher.run_due, jitter=0),
     )
+
+
+def _limits_store(store: Watched | None, dispatcher: Dispatcher, executor: Executor | None) -> tuple[Task, ...]:
+    if store is None:
+        return ()
+    return (Task("limits-store", MINUTE / 4, in_thread(StoreWatch(store, dispatcher.keep), executor), jitter=0),)
 
 
 def _certificate(settings: Settings, dispatcher: Dispatcher, executor: Executor | None) -> tuple[Task, ...]:

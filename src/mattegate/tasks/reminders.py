@@ -15,7 +15,7 @@ from mattegate.ledger.control import KeyRow
 from mattegate.ledger.protocols import IdentityRow
 from mattegate.outbound.notice import Notice, NoticeKind, day, notice_id, one_line
 from mattegate.tasks.lifetimes import Matter, matters, told_at
-from mattegate.vocabulary.facts import Plain
+from mattegate.vocabulary.facts import KeyView, Plain
 
 Tell = Callable[[Notice], bool]
 """Sees a notice out; False where there is no room for it now."""
@@ -74,8 +74,12 @@ def key_facts(row: KeyRow) -> dict[str, Plain]:
 
 
 def called(row: KeyRow) -> str:
+    """What texts call a key: :func:`named`."""
+    return named(row.stored.view)
+
+
+def named(key: KeyView) -> str:
     """``key key_… (name) of owner``, on one line."""
-    key = row.stored.view
     name = f" ({one_line(key.name, limit=60)})" if key.name else ""
     return f"key {key.id}{name} of {one_line(key.identity.name, limit=60)}"
 

@@ -18,7 +18,7 @@ _SERVED: Final = Finding("host", Effect.ALLOW)
 def judge(case: Case) -> Finding | FactName:
     """Refuse hosts that are not served, or not from there."""
     rules = case.rules
-    if not rules.names and not rules.private_names and rules.rulebook.host.default_endpoint:
+    if rules.any_host:
         return _ANY
     name = plain_host(case.attempt.host)
     if rules.private_names.hold(name):

@@ -20,7 +20,7 @@ _NO_RULES: Final = Finding("network", Effect.NO_IMPACT)
 def judge(case: Case) -> Finding | FactName:
     """Refuse addresses by rule, and addresses that cannot be known."""
     rules = case.rules
-    if not rules.addresses and not rules.trusted and not rules.trusts_socket:
+    if rules.any_network:
         return _NO_RULES
     client = case.client
     if client.problem:
