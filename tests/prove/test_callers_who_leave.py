@@ -35,7 +35,7 @@ def _asked(service: Service) -> socket.socket:
     """A connection over which a whole picture was sent."""
     picture = large_jpeg("chelsea", MP_1P5)
     head = (
-        f"POST {REMOVE} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n"
+        f"POST {REMOVE} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nX-API-Key: {service.key}\r\n"
         f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
     )
     connection = socket.create_connection(("127.0.0.1", service.port), timeout=_PATIENCE_S)

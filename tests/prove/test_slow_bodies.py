@@ -53,7 +53,10 @@ def test_a_dripping_caller_is_cut(u2netp_home: Path, tmp_path: Path) -> None:
 @contextmanager
 def _stalled(service: Service, count: int) -> Iterator[list[socket.socket]]:
     """That many connections which announced a megabyte and sent a few bytes of it."""
-    head = f"POST {REMOVE} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Type: image/jpeg\r\n"
+    head = (
+        f"POST {REMOVE} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n"
+        f"X-API-Key: {service.key}\r\nContent-Type: image/jpeg\r\n"
+    )
     with ExitStack() as stack:
         opened = []
         for _ in range(count):

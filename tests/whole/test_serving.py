@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import shlex
 import shutil
@@ -63,20 +64,25 @@ def _logged(service: Service, request_id: str) -> Mapping[str, str]:
     raise AssertionError(f"{request_id} is not in the log")
 
 
-def test_the_printed_line_makes_a_cutout(own_home: Path, tmp_path: Path) -> None:
-    """Whoever pastes the line that the server prints has a cut-out, without having read anything."""
-    command = [sys.executable, "-m", "mattegate", "--home", str(own_home), "serve", "--pull", "--port", "0"]
+def test_the_printed_lines_make_a_cutout_and_a_refusal(own_home: Path, tmp_path: Path) -> None:
+    """Whoever pastes the lines has a cut-out by the first, and by the second is told of the letter that was changed."""
+    command = [sys.executable, "-m", "mattegate", "--home", str(own_home), "serve", "--pull", "--first-key"]
+    command += ["--port", "0", "--admin-port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as server:
         assert server.stdout is not None
-        line = shlex.split(next(text for text in server.stdout if "curl" in text))
-        line[line.index("-o") + 1] = str(tmp_path / "cutout.png")
-        subprocess.run(line, check=True, cwd=ROOT, timeout=60)
+        good, bad = itertools.islice((text.strip() for text in server.stdout if "curl" in text), 2)
+        cutout = tmp_path / "cutout.png"
+        subprocess.run(
+            good.replace("cutout.png", shlex.quote(str(cutout))), shell=True, check=True, cwd=ROOT, timeout=60
+        )
+        refused = subprocess.run(bad, shell=True, check=True, cwd=ROOT, timeout=60, capture_output=True, text=True)
         server.send_signal(signal.SIGTERM)
         server.stdout.read()
     assert server.returncode == 0
-    cutout = _opened(tmp_path / "cutout.png")
-    assert (cutout.mode, cutout.size) == ("RGBA", _opened(PHOTO).size)
-    assert cutout.getchannel("A").getextrema() == (0, 255)
+    picture = _opened(cutout)
+    assert (picture.mode, picture.size) == ("RGBA", _opened(PHOTO).size)
+    assert picture.getchannel("A").getextrema() == (0, 255)
+    assert json.loads(refused.stdout)["reason"] == "credential.checksum"
 
 
 def test_nothing_of_an_image_is_kept(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
