@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 
@@ -18,6 +19,7 @@ from mattegate.ledger.records_codec import (
     encode_rulebook,
     needle,
 )
+from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import Facts, Outcome
 from mattegate.vocabulary.reasons import REASONS
 from mattegate.vocabulary.rulebook import NetworkRule, NetworkRules, Rulebook, Tier
@@ -40,6 +42,34 @@ def test_any_record_comes_back_as_it_was(record: Record) -> None:
 def test_every_reason_comes_back(code: str) -> None:
     """A record of each reason in the catalogue is decoded to the same reason."""
     assert decode_record(encode_record(refusal(reason=code))).reason == code
+
+
+def test_layers_that_were_not_asked_cost_their_names_alone() -> None:
+    """A refusal's tail is written as a list of names, and comes back as the findings that it stands for."""
+    data = json.loads(encode_record(refusal()))
+    assert data["skipped"] == ["route", "policy", "rate", "quota", "upload", "capacity", "engine"]
+    assert len(data["record"]["findings"]) == len(refusal().findings) - 7
+    assert len(encode_record(refusal())) < 1_400
+
+
+def test_only_a_tail_is_written_so() -> None:
+    """A layer that was passed over in the middle stays in its place, and one with more to say keeps it."""
+    findings = (
+        Finding("host", Effect.SKIPPED),
+        Finding("flood", Effect.ALLOW),
+        Finding("rate", Effect.SKIPPED),
+        Finding("quota", Effect.SKIPPED, detail="nothing to take"),
+        Finding("engine", Effect.SKIPPED),
+    )
+    record = replace(refusal(), findings=findings)
+    assert json.loads(encode_record(record))["skipped"] == ["engine"]
+    assert decode_record(encode_record(record)) == record
+
+
+def test_records_that_were_written_at_length_can_be_read() -> None:
+    """A line that spells every default and every finding, as earlier lines did, means the same."""
+    at_length = json.dumps({"v": 1, "record": msgspec.to_builtins(refusal())}).encode()
+    assert decode_record(at_length) == refusal()
 
 
 def test_what_json_cannot_hold_is_made_storable() -> None:

@@ -132,6 +132,29 @@ def test_two_importers_do_not_import_twice(tmp_path: Path) -> None:
     assert sorted(stored(tmp_path)) == ids(range(300))
 
 
+def test_an_import_in_the_background_rests_unless_much_waits(tmp_path: Path) -> None:
+    """After every step it is told how long it worked; while more parts wait than readers should search, it is not."""
+    worked: list[float] = []
+    size = len(frame(encode_record(refusal()), proven=True))
+    with closing(opened(tmp_path, part_bytes=3 * size)) as book:
+        for number in range(3 * (records_import.AT_EASE + 4)):
+            book.append(refusal(number), proven=True)
+        imported = book._importer.run(worked.append)
+        assert imported.records == 3 * (records_import.AT_EASE + 4)
+    assert len(worked) == records_import.AT_EASE
+    assert all(seconds > 0 for seconds in worked)
+
+
+def test_an_import_while_another_rests_does_not_wait_for_it(tmp_path: Path) -> None:
+    """Whoever needs everything imported now takes over what the resting one has left, and nothing is done twice."""
+    with closing(opened(tmp_path, part_bytes=3 * len(frame(encode_record(refusal()), proven=True)))) as book:
+        for number in range(3 * records_import.AT_EASE):
+            book.append(refusal(number), proven=True)
+        book._importer.run(lambda _: book.import_now())
+    assert stored(tmp_path) == ids(range(3 * records_import.AT_EASE))
+    assert parts(tmp_path / "spool") == []
+
+
 def test_an_importer_that_read_before_another_finished_imports_nothing(tmp_path: Path) -> None:
     """Lines that were read from a part which has been imported, removed and forgotten since are not taken again."""
     with closing(opened(tmp_path)) as book:

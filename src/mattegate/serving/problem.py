@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from mattegate.vocabulary.reasons import REASONS, Reason
+from mattegate.vocabulary.refusal import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,8 +76,8 @@ class Problem:
         shown = REASONS[refusal.reason.public]
         return cls(
             shown=shown,
-            detail=shown.sentence.format(**refusal.facts),
-            remedy=shown.remedy.format(**refusal.facts),
+            detail=said(shown.sentence, refusal.facts),
+            remedy=said(shown.remedy, refusal.facts),
             status=refusal.status,
             retry_after_s=refusal.retry_after_s,
             allowed=str(refusal.facts.get("allowed", "")) if shown.code == "route.method" else "",

@@ -24,6 +24,7 @@ from mattegate.serving.connections import Connections, unmapped
 from mattegate.serving.problem import Problem, encode_json
 from mattegate.serving.routes import REASONS_PATH
 from mattegate.serving.tls import TLS_KEY, tls_view
+from mattegate.serving.whole_answer import WholeAnswer
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        if self.parser.get_method() != b"HEAD":
+        if cycle.scope["method"] != "HEAD":
             cycle.transport = WholeAnswer(cycle)  # type: ignore[assignment]
         if not self.pipeline:
             self._behind_bytes = 0
@@ -331,41 +332,6 @@ class GuardedProtocol(HttpToolsProtocol):
     def _stop(self, name: str) -> None:
         if timer := self._timers.pop(name, None):
             timer.cancel()
-
-
-class WholeAnswer:
-    """The transport of one answer that has a body: keeps the head back until the first piece of the body is there.
-
-    Most answers have one piece, and come at the price of one write and one waking of their reader that way.
-    """
-
-    __slots__ = ("_cycle", "_head", "_transport")
-
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
-        self._transport = cycle.transport
-        self._head: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        """Send, or keep what is the head."""
-        cycle = self._cycle
-        if self._head is not None:
-            self._transport.writelines((self._head, data))
-            cycle.transport = self._transport
-        elif cycle.response_started:
-            self._head = data
-        else:
-            self._transport.write(data)  # 100 (Continue)
-
-    def is_closing(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        """Send what was kept, and end."""
-        if self._head is not None:
-            self._transport.write(self._head)
-        self._transport.close()
 
 
 def _target_flaw(target: bytes, method: bytes, hosts: list[bytes]) -> str:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from mattegate.vocabulary.reasons import REASONS, Reason
+
+
+def said(template: str, facts: Mapping[str, object]) -> str:
+    """A sentence of the catalogue with the facts of a case, of which many have no need.
+
+    Raises ``KeyError`` where a fact is missing.
+    """
+    return template.format(**facts) if "{" in template else template
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an outcome that callers are meant to read, not an error
@@ -24,17 +33,17 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an outcome that callers a
     @property
     def detail(self) -> str:
         """The public sentence with this case's facts."""
-        return self.reason.sentence.format(**self.facts)
+        return said(self.reason.sentence, self.facts)
 
     @property
     def remedy(self) -> str:
         """What the caller can do, with this case's facts."""
-        return self.reason.remedy.format(**self.facts)
+        return said(self.reason.remedy, self.facts)
 
     @property
     def operator_detail(self) -> str:
         """The operator's sentence with this case's facts."""
-        return self.reason.operator.format(**self.facts)
+        return said(self.reason.operator, self.facts)
 
     @property
     def status(self) -> int:
