@@ -49,7 +49,7 @@ class Keys:
             good.lower(),
             good[8:],
             f'"{good}"',
-            f"{good} ",
+            f"{good[:20]} {good[20:]}",  # at the end it would be no part of the value (RFC 9110, section 5.5)
             good[:30],
             "",
             "x",
