@@ -90,7 +90,7 @@ def test_the_published_guides_yaml_of_keys_works_unmodified(tmp_path: Path, name
     loaded = load_settings(file=file)
     assert loaded.api_keys == (_GUIDE_KEY,)
     credential = build_rulebook(loaded).credential
-    assert (credential.foreign_keys, credential.foreign_prefixes) == (True, ("RMBG-PROD-",))
+    assert (credential.foreign_keys, credential.foreign_prefixes) == (False, ("RMBG-PROD-",))
 
 
 def test_the_published_guides_cors_flags_work_unmodified() -> None:
