@@ -10,6 +10,8 @@ import pytest
 
 from bench.inputs import MP_1P5, large_jpeg
 from bench.service import REMOVE, Service
+from mattegate.config.settings import Settings
+from mattegate.ledger.opening import open_accounts
 
 CALLERS = 16
 _PATIENCE_S = 30.0
@@ -22,7 +24,8 @@ def test_leaving_together_leaves_the_engine_free(waves: int, u2netp_home: Path, 
     """One is being worked on and the rest wait when all hang up; the next caller is served, wave after wave."""
     with Service(u2netp_home, log=tmp_path / "server.log") as service, service.caller(timeout_s=_PATIENCE_S) as caller:
         for wave in range(waves):
-            leaving = [_asked(service) for _ in range(CALLERS)]
+            key = _key(service, f"wave-{wave}")  # one that abandons too much is held back by itself
+            leaving = [_asked(service, key) for _ in range(CALLERS)]
             _wait_until_waiting(service)
             for each in leaving:
                 each.close()
@@ -31,11 +34,18 @@ def test_leaving_together_leaves_the_engine_free(waves: int, u2netp_home: Path, 
     print(f"\n{waves} waves of {CALLERS} callers hung up together; each time the next was served")
 
 
-def _asked(service: Service) -> socket.socket:
+def _key(service: Service, name: str) -> str:
+    """A key of somebody new, made beside the running server."""
+    with open_accounts(Settings(home=service.home)) as accounts:
+        accounts.desk.create_identity(name, tier="vip", actor="cli:test")
+        return accounts.desk.create_key(name, actor="cli:test").text
+
+
+def _asked(service: Service, key: str) -> socket.socket:
     """A connection over which a whole picture was sent."""
     picture = large_jpeg("chelsea", MP_1P5)
     head = (
-        f"POST {REMOVE} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nX-API-Key: {service.key}\r\n"
+        f"POST {REMOVE} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nX-API-Key: {key}\r\n"
         f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
     )
     connection = socket.create_connection(("127.0.0.1", service.port), timeout=_PATIENCE_S)
