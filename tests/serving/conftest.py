@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from mattegate.config.settings import CorsSettings
+from tests.serving.planes import Planes, planes_of
 from tests.serving.served import Serve, Served, served
 
 if TYPE_CHECKING:
@@ -40,3 +42,17 @@ def png() -> bytes:
     out = BytesIO()
     Image.new("RGB", (4, 3), "teal").save(out, "PNG")
     return out.getvalue()
+
+
+@pytest.fixture(params=["memory", "home"])
+def planes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Planes]:
+    """Both planes, over memory and over a home."""
+    with planes_of(request.param, tmp_path, cors=CorsSettings(allowed_origins=("*",))) as made:
+        yield made
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Planes]:
+    """Both planes over memory, for stories that no store changes."""
+    with planes_of("memory", tmp_path) as made:
+        yield made

@@ -7,7 +7,6 @@ import io
 import json
 import sqlite3
 import tarfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mattegate.config.settings import CorsSettings
 from mattegate.ledger.audit import first_break
 from mattegate.signing.keys import id_of
 from tests.serving.planes import Planes, planes_of
-
-
-@pytest.fixture(params=["memory", "home"])
-def planes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Planes]:
-    """Both planes, over memory and over a home."""
-    with planes_of(request.param, tmp_path, cors=CorsSettings(allowed_origins=("*",))) as made:
-        yield made
-
-
-@pytest.fixture
-def quick(tmp_path: Path) -> Iterator[Planes]:
-    """Both planes over memory, for stories that no store changes."""
-    with planes_of("memory", tmp_path) as made:
-        yield made
 
 
 def _id(text: str) -> str:
