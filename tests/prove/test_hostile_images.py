@@ -38,11 +38,13 @@ def test_hostile_images_are_answered_and_do_no_harm(
 
 
 def _assert_unharmed(tally: Tally, growth_allowed: float) -> None:
-    """Memory is compared from the first batch on, when every part has been used once."""
+    """Memory is compared from the second third on: the largest picture of each kind leaves its high-water mark once,
+    wherever in the first third it comes; a leak goes on rising.
+    """
     fresh, *_, last = tally.vitals
     assert all(vital.healthy for vital in tally.vitals)
     assert last.workers == fresh.workers, "a worker was restarted"
     assert last.open_files <= fresh.open_files + FILES_ALLOWED
     memory = [vital.memory_mb for vital in tally.vitals[1:]]
     third = max(1, len(memory) // 3)
-    assert median(memory[-third:]) <= growth_allowed * median(memory[:third])
+    assert median(memory[-third:]) <= growth_allowed * median(memory[third : 2 * third] or memory[:third])
