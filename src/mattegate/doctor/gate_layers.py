@@ -1,0 +1,50 @@
+"""The one table from the gate's own layers to the layers on the way of a request.
+
+The gate names the part of it that refused (:mod:`mattegate.vocabulary.reasons`); an answer of the doctor names the
+place on the way. The command line's own layers are here too, for whoever hands in what it printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from mattegate.doctor.answer import Layer
+
+GATE_LAYERS: Final[Mapping[str, Layer]] = MappingProxyType(
+    {
+        "request": Layer.APP,
+        "transport": Layer.TLS_MTLS,
+        "host": Layer.HOST,
+        "network": Layer.POLICY,
+        "flood": Layer.RATE_LIMIT,
+        "origin": Layer.CORS_RESPONSE,
+        "credential": Layer.API_KEY,
+        "signature": Layer.SIGNATURE,
+        "token": Layer.JWT,
+        "policy": Layer.POLICY,
+        "rate": Layer.RATE_LIMIT,
+        "quota": Layer.QUOTA,
+        "idempotency": Layer.APP,
+        "route": Layer.ROUTE,
+        "upload": Layer.UPLOAD,
+        "capacity": Layer.APP,
+        "engine": Layer.APP,
+        "model": Layer.APP,
+        "option": Layer.APP,
+        "file": Layer.FILESYSTEM,
+        "record": Layer.APP,
+        "account": Layer.APP,
+        "admin": Layer.AUTHORIZER,
+        "home": Layer.APP,
+        "backup": Layer.APP,
+        "dependency": Layer.APP,
+        "internal": Layer.APP,
+    }
+)
+
+
+def gate_layer(reason: str) -> Layer:
+    """The layer of a reason code such as ``credential.missing``; one that is not known is the application's."""
+    return GATE_LAYERS.get(reason.partition(".")[0], Layer.APP)

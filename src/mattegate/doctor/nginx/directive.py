@@ -1,0 +1,51 @@
+"""One directive of a configuration, with the place it stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_NEEDS_QUOTES: Final = frozenset(" \t\r\n;{}\"'#")
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """``name args…;`` or ``name args… { block }``. Includes are already in the place of their ``include``."""
+
+    name: str
+    args: tuple[str, ...]
+    """Without quotes and escapes, as nginx sees them; variables are not expanded. Of an ``if``, the whole condition
+    with its parentheses taken off. Of ``*_by_lua_block``, the code."""
+    file: str
+    line: int
+    block: tuple[Directive, ...] | None = None
+    """``None`` for a simple directive."""
+
+    @property
+    def text(self) -> str:
+        """One line, as it could stand in the file; a block only by its head."""
+        words = " ".join([self.name, *map(quoted, self.args)])
+        return words + (";" if self.block is None else " { … }")
+
+    @property
+    def children(self) -> tuple[Directive, ...]:
+        """The block's directives; none of a simple one."""
+        return self.block or ()
+
+    def named(self, *names: str) -> Iterator[Directive]:
+        """The children of these names, in their order."""
+        return (child for child in self.children if child.name in names)
+
+    def walk(self) -> Iterator[Directive]:
+        """This one and everything inside, in the order of the file."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def quoted(arg: str) -> str:
+    """An argument as it must be spelled to be read as one word again."""
+    if arg and not _NEEDS_QUOTES.intersection(arg) and not arg.endswith("\\"):
+        return arg
+    return '"' + arg.replace("\\", "\\\\").replace('"', '\\"') + '"'

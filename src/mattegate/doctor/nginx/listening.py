@@ -1,0 +1,151 @@
+"""Which server gets a connection and its request: ``listen``, ``server_name`` and the default server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mattegate.doctor.nginx.regex import search
+from mattegate.doctor.nginx.scope import Scope
+from mattegate.doctor.nginx.uri import as_bytes_text
+
+_ANY: Final = frozenset({"*", "0.0.0.0", "[::]"})  # noqa: S104 - names of wildcards, nothing is bound
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One ``listen`` of one server."""
+
+    address: str
+    """``*``, ``127.0.0.1``, ``[::]``, ``unix:/path`` …"""
+    port: int
+    tls: bool
+    default: bool
+    proxy_protocol: bool
+
+    @property
+    def socket(self) -> tuple[str, int]:
+        """Servers of one socket are told apart by name."""
+        return ("*" if self.address in _ANY and not self.address.startswith("[") else self.address, self.port)
+
+    @property
+    def ipv6(self) -> bool:
+        """Whether IPv6 clients arrive there."""
+        return self.address.startswith("[")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One ``server`` block."""
+
+    scope: Scope
+    listens: tuple[Listen, ...]
+    names: tuple[str, ...]
+
+
+def servers_of(http: Scope) -> list[Server]:
+    """The servers in the order of the configuration."""
+    return [_server(Scope(block, http)) for block in http.own("server")]
+
+
+def _server(scope: Scope) -> Server:
+    lines = scope.own("listen")
+    all_tls = scope.switched_on("ssl")
+    listens = [_listen(line.args, tls=all_tls) for line in lines] or [Listen("*", 80, all_tls, False, False)]
+    names = [
+        name.lower() if not name.startswith("~") else name for line in scope.own("server_name") for name in line.args
+    ]
+    return Server(scope, tuple(listens), tuple(names) or ("",))
+
+
+def _listen(args: Sequence[str], *, tls: bool) -> Listen:
+    address, port = _split(args[0] if args else "80")
+    options = set(args[1:])
+    return Listen(
+        address,
+        port,
+        tls or "ssl" in options or "quic" in options,
+        bool(options & {"default_server", "default"}),
+        "proxy_protocol" in options,
+    )
+
+
+def _split(value: str) -> tuple[str, int]:
+    if value.startswith("unix:"):
+        return value, 0
+    if value.isdecimal():
+        return "*", int(value)
+    if value.startswith("["):
+        address, _, port = value.rpartition("]")
+        return address + "]", int(port.lstrip(":") or 80)
+    address, _, port = value.partition(":")
+    return address or "*", int(port) if port.isdecimal() else 80
+
+
+def sockets(servers: Sequence[Server]) -> list[tuple[str, int]]:
+    """Every socket that is listened on, once, in the order of the configuration."""
+    return list(dict.fromkeys(listen.socket for server in servers for listen in server.listens))
+
+
+def at_socket(servers: Sequence[Server], socket: tuple[str, int]) -> list[Server]:
+    """The servers of one socket."""
+    return [server for server in servers if any(listen.socket == socket for listen in server.listens)]
+
+
+def default_server(servers: Sequence[Server], socket: tuple[str, int]) -> Server:
+    """The one marked so, or the first."""
+    marked = (s for s in servers if any(listen.default and listen.socket == socket for listen in s.listens))
+    return next(marked, servers[0])
+
+
+def is_tls(servers: Sequence[Server], socket: tuple[str, int]) -> bool:
+    """Whether connections to a socket are encrypted: one ``ssl`` among its servers makes all of it so."""
+    return any(listen.tls for server in servers for listen in server.listens if listen.socket == socket)
+
+
+def named(servers: Sequence[Server], host: str) -> tuple[Server, dict[str, str], list[str]] | None:
+    """The server of a name, with the captures of a regular expression; ``None`` where only the default is left.
+
+    Exact names first, then the longest wildcard in front, the longest behind, regular expressions in their order
+    (ngx_http_find_virtual_server). Raises :class:`~mattegate.doctor.nginx.regex.Untranslated`.
+    """
+    for found in (_exact(servers, host), _wildcard(servers, host, _front), _wildcard(servers, host, _behind)):
+        if found is not None:
+            return found, {}, []
+    return _by_regex(servers, host)
+
+
+def _exact(servers: Sequence[Server], host: str) -> Server | None:
+    wanted = {host, "." + host}
+    return next((server for server in servers if wanted.intersection(server.names)), None)
+
+
+def _wildcard(servers: Sequence[Server], host: str, matches: object) -> Server | None:
+    assert callable(matches)
+    found = [(len(name), server) for server in servers for name in server.names if matches(name, host)]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _front(name: str, host: str) -> bool:
+    if name.startswith("*."):
+        return host.endswith(name[1:]) and len(host) > len(name) - 1
+    return name.startswith(".") and host.endswith(name)
+
+
+def _behind(name: str, host: str) -> bool:
+    return name.endswith(".*") and host.startswith(name[:-1]) and len(host) > len(name) - 1
+
+
+def _by_regex(servers: Sequence[Server], host: str) -> tuple[Server, dict[str, str], list[str]] | None:
+    for server in servers:
+        for name in server.names:
+            if name.startswith("~"):
+                found = search(as_bytes_text(name[1:]), host, ignore_case=True)
+                if found is not None:
+                    return server, _groups(found.groupdict()), [found[0], *(group or "" for group in found.groups())]
+    return None
+
+
+def _groups(groups: dict[str, str | None]) -> dict[str, str]:
+    return {name: value or "" for name, value in groups.items()}

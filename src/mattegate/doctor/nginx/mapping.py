@@ -1,0 +1,194 @@
+"""Variables that a configuration defines by looking others up: ``map``, ``geo``, ``split_clients``, referers, links."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.nginx.addresses import parse_address, parse_network
+from mattegate.doctor.nginx.regex import Untranslated, search
+from mattegate.doctor.nginx.uri import as_bytes_text
+from mattegate.doctor.nginx.values import Undecided
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.state import State
+    from mattegate.doctor.nginx.variables import Variables
+
+_SPECIAL: Final = frozenset(
+    {"default", "hostnames", "include", "volatile", "ranges", "delete", "proxy", "proxy_recursive"}
+)
+
+
+def evaluate(name: str, state: State, lookup: Variables) -> str | None:
+    """The value of ``$name`` where a block defines it; ``None`` where none does. Raises :class:`Undecided`."""
+    block = definition(name, state)
+    if block is None:
+        return _never_set(name, state)
+    if block.name == "map":
+        return _map(block, lookup.expand(block.args[0]), state, lookup)
+    if block.name == "geo":
+        return _geo(block, state, lookup)
+    raise Undecided(f"${name} comes from {block.name}")
+
+
+def definition(name: str, state: State) -> Directive | None:
+    """The block that defines ``$name``."""
+    for block in state.http.own("map", "geo", "split_clients"):
+        if block.args and block.args[-1] == f"${name}":
+            return block
+    return None
+
+
+def _never_set(name: str, state: State) -> str | None:
+    """A variable that some ``set`` would give a value, but none has yet, is empty."""
+    setters = (line for block in state.http.directive.walk() for line in (block,) if block.name in _SETTERS)
+    return "" if any(line.args and line.args[0] == f"${name}" for line in setters) else None
+
+
+_SETTERS: Final = frozenset({"set", "auth_request_set"})
+
+
+def _map(block: Directive, value: str, state: State, lookup: Variables) -> str:
+    entries = [(child.name, child.args[0]) for child in block.children if child.args]
+    entries = [(key, result) for key, result in entries if key != "include"]
+    if any(child.name == "include" for child in block.children):
+        raise Undecided(f"the file included in map {block.args[-1]}")
+    hostnames = any(child.name == "hostnames" for child in block.children)
+    found = _exact(entries, value) or (_hostname(entries, value) if hostnames else None)
+    if found is None:
+        found = _regular(entries, value, state)
+    if found is None:
+        found = next((result for key, result in entries if key == "default"), "")
+    return lookup.expand(found)
+
+
+def _exact(entries: Sequence[tuple[str, str]], value: str) -> str | None:
+    wanted = value.lower()
+    for key, result in entries:
+        if key not in _SPECIAL and not key.startswith("~") and as_bytes_text(_plain(key)).lower() == wanted:
+            return result
+    return None
+
+
+def _plain(key: str) -> str:
+    """A leading backslash takes the special meaning off ``\\default`` and its like."""
+    return key.removeprefix("\\")
+
+
+def _hostname(entries: Sequence[tuple[str, str]], value: str) -> str | None:
+    host = value.lower()
+    front = [(len(k), r) for k, r in entries if _in_front(k.lower(), host)]
+    behind = [(len(k), r) for k, r in entries if k.endswith(".*") and host.startswith(k[:-1].lower())]
+    best = front or behind
+    return max(best)[1] if best else None
+
+
+def _in_front(key: str, host: str) -> bool:
+    if key.startswith("*."):
+        return host.endswith(key[1:]) and host != key[1:]
+    return key.startswith(".") and (host.endswith(key) or host == key[1:])
+
+
+def _regular(entries: Sequence[tuple[str, str]], value: str, state: State) -> str | None:
+    for key, result in entries:
+        if not key.startswith("~"):
+            continue
+        ignore_case = key.startswith("~*")
+        try:
+            found = search(as_bytes_text(key[2 if ignore_case else 1 :]), value, ignore_case=ignore_case)
+        except Untranslated as error:
+            raise Undecided(str(error)) from error
+        if found is not None:
+            if found.groups():
+                state.captures = (found[0], *(group or "" for group in found.groups()))
+                state.variables.update({name: text or "" for name, text in found.groupdict().items()})
+            return result
+    return None
+
+
+def _geo(block: Directive, state: State, lookup: Variables) -> str:
+    if any(child.name in {"include", "ranges", "proxy", "proxy_recursive"} for child in block.children):
+        raise Undecided(f"geo {block.args[-1]} with files, ranges or proxies of its own")
+    source = lookup.expand(block.args[0]) if len(block.args) > 1 else state.client
+    address = parse_address(source)
+    best, length = next((child.args[0] for child in block.children if child.name == "default" and child.args), ""), -1
+    for child in block.children:
+        network = parse_network(child.name) if child.args else None
+        if network is None or address is None or network.version != address.version or address not in network:
+            continue
+        if network.prefixlen >= length:
+            best, length = child.args[0], network.prefixlen
+    return as_bytes_text(best)
+
+
+def invalid_referer(state: State, lookup: Variables) -> str:
+    """``$invalid_referer``: "1" unless ``valid_referers`` names the caller's referer."""
+    lines = state.scope.inherited("valid_referers")
+    if not lines:
+        return ""
+    rules = [arg for line in lines for arg in line.args]
+    referer = state.header("referer")
+    if referer is None:
+        return "" if "none" in rules else "1"
+    lower = referer.lower()
+    if not lower.startswith(("http://", "https://")):
+        return "" if "blocked" in rules else "1"
+    return "" if _referred(lower.partition("://")[2], rules, state) else "1"
+
+
+def _referred(rest: str, rules: Sequence[str], state: State) -> bool:
+    host, slash, path = rest.partition("/")
+    host = host.partition(":")[0]
+    uri = slash + path
+    names = [(rule, "") for rule in rules if rule not in {"none", "blocked", "server_names"}]
+    if "server_names" in rules:
+        names += [(name, "") for name in state.server.names]
+    try:
+        return any(_referer_fits(rule, host, uri, rest) for rule, _ in names)
+    except Untranslated as error:
+        raise Undecided(str(error)) from error
+
+
+def _referer_fits(rule: str, host: str, uri: str, rest: str) -> bool:
+    if rule.startswith("~"):
+        return search(as_bytes_text(rule[1:]), rest, ignore_case=True) is not None
+    name, slash, path = rule.lower().partition("/")
+    if slash and not uri.startswith("/" + path):
+        return False
+    if name.startswith("*."):
+        return host.endswith(name[1:])
+    if name.startswith("."):
+        return host.endswith(name) or host == name[1:]
+    if name.endswith(".*"):
+        return host.startswith(name[:-1])
+    return bool(name) and host == name
+
+
+def secure_link(state: State, lookup: Variables) -> str:
+    """``$secure_link``: empty for a wrong link, "0" for one that is over, "1" for a good one."""
+    lines, formula = state.scope.inherited("secure_link"), state.scope.inherited("secure_link_md5")
+    if not lines or not formula:
+        if state.scope.inherited("secure_link_secret"):
+            raise Undecided("secure_link_secret")
+        return ""
+    given, _, expires = lookup.expand(lines[-1].args[0]).partition(",")
+    if expires and (not expires.isdecimal() or int(expires) == 0):
+        return ""
+    wanted = hashlib.md5(lookup.expand(formula[-1].args[0]).encode("latin-1"), usedforsecurity=False).digest()
+    if given.rstrip("=") != base64.urlsafe_b64encode(wanted).decode().rstrip("="):
+        return ""
+    return "0" if expires and int(expires) < state.around.now else "1"
+
+
+def secure_link_expires(state: State, lookup: Variables) -> str:
+    """``$secure_link_expires``."""
+    lines = state.scope.inherited("secure_link")
+    return lookup.expand(lines[-1].args[0]).partition(",")[2] if lines else ""
+
+
+def real_ip_networks(lines: Iterable[Directive]) -> list[str]:
+    """The networks of ``set_real_ip_from``."""
+    return [line.args[0] for line in lines if line.args]

@@ -1,0 +1,149 @@
+"""The phases that refuse: addresses, passwords, questions to another service, and how ``satisfy`` joins them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from binascii import Error as BadBase64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.nginx.addresses import forwarded_address, trusted, within
+from mattegate.doctor.nginx.files import Kind
+from mattegate.doctor.nginx.values import Undecided
+from mattegate.doctor.nginx.variables import Variables
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.scope import Scope
+    from mattegate.doctor.nginx.state import State
+
+
+class Say(Enum):
+    """What one module says."""
+
+    PASSES = "passes"
+    NO_SAY = "no say"
+    REFUSES = "refuses"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one module says, and by which line."""
+
+    say: Say
+    mechanism: str = ""
+    status: int = 0
+    directive: Directive | None = None
+
+
+NO_SAY: Final = Word(Say.NO_SAY)
+Ask = Callable[["State"], Word]
+
+
+def realip(scope: Scope, state: State) -> None:
+    """Put the client's address in the place of the proxy's, once a request (ngx_http_realip_module)."""
+    lines = scope.inherited("set_real_ip_from")
+    if state.realip_done or not lines or not state.main:
+        return
+    networks = [line.args[0] for line in lines if line.args]
+    header = scope.value("real_ip_header", "X-Real-IP").lower()
+    if header == "proxy_protocol":
+        state.unknown.append("the address in the PROXY protocol header")
+        return
+    if not trusted(state.client, networks):
+        return
+    values = state.header_list(header)
+    chain = [part for value in values for part in value.split(",")] if header == "x-forwarded-for" else values[:1]
+    if not any(part.strip() for part in chain):
+        return
+    recursive = scope.switched_on("real_ip_recursive")
+    address = forwarded_address(state.client, chain, networks, recursive=recursive)
+    state.realip_done = True
+    if address != state.client:
+        state.step("realip", f"{header} makes the client {address}, was {state.client}", lines[-1])
+        state.client = address
+
+
+def access(state: State) -> Word:
+    """``allow`` and ``deny``: the first that fits decides; where none fits, there is no say."""
+    for line in state.scope.inherited("allow", "deny"):
+        if line.args and within(state.client, line.args[0]):
+            if line.name == "allow":
+                return Word(Say.PASSES, "access", directive=line)
+            return Word(Say.REFUSES, "access", 403, line)
+    return NO_SAY
+
+
+def auth_basic(state: State) -> Word:
+    """A password: 401 without one or with a wrong one, 403 where there is no file to look in."""
+    lines = state.scope.inherited("auth_basic")
+    files = state.scope.inherited("auth_basic_user_file")
+    if not lines or not files or Variables(state).expand(lines[-1].args[0]).lower() == "off":
+        return NO_SAY
+    credentials = _credentials(state.header("authorization"))
+    if credentials is None:
+        return Word(Say.REFUSES, "auth_basic", 401, lines[-1])
+    state.user = credentials[0]
+    path = Variables(state).expand(files[-1].args[0])
+    if state.around.files.look(path) is Kind.MISSING:
+        return Word(Say.REFUSES, "auth_basic_file", 403, files[-1])
+    known = state.around.files.text(path)
+    if known is None:
+        raise Undecided(f"whether {path} has this user with this password")
+    good = _password_fits(known, *credentials)
+    return (
+        Word(Say.PASSES, "auth_basic", directive=lines[-1]) if good else Word(Say.REFUSES, "auth_basic", 401, lines[-1])
+    )
+
+
+def _credentials(value: str | None) -> tuple[str, str] | None:
+    if value is None or value[:6].lower() != "basic ":
+        return None
+    try:
+        text = base64.b64decode(value[6:].strip(), validate=True).decode("latin-1")
+    except (BadBase64, ValueError):
+        return None
+    user, colon, password = text.partition(":")
+    return (user, password) if colon and user else None
+
+
+def _password_fits(known: str, user: str, password: str) -> bool:
+    for line in known.splitlines():
+        name, _, stored = line.partition(":")
+        if name == user:
+            return _same(stored.partition(":")[0], password)
+    return False
+
+
+def _same(stored: str, password: str) -> bool:
+    raw = password.encode("latin-1")
+    if stored.startswith("{PLAIN}"):
+        return compare_digest(stored[7:].encode(), raw)
+    if stored.startswith("{SHA}"):
+        return compare_digest(base64.b64decode(stored[5:]), hashlib.sha1(raw, usedforsecurity=False).digest())
+    if stored.startswith("{SSHA}"):
+        data = base64.b64decode(stored[6:])
+        return compare_digest(data[:20], hashlib.sha1(raw + data[20:], usedforsecurity=False).digest())
+    raise Undecided("a password kept in a form that only the machine's own library reads")
+
+
+def judged(state: State, asked: Sequence[Ask]) -> Word:
+    """The word of the access phase as a whole (ngx_http_core_access_phase): ``all`` must pass, or ``any``."""
+    kept = NO_SAY
+    any_is_enough = state.scope.value("satisfy", "all") == "any"
+    for ask in asked:
+        word = ask(state)
+        if word.say is Say.PASSES:
+            state.step("access", f"{word.mechanism} lets it pass", word.directive)
+            if any_is_enough:
+                return word
+        elif word.say is Say.REFUSES:
+            if not any_is_enough or word.status not in {401, 403}:
+                return word
+            if kept.status != 401:
+                kept = word
+    return kept

@@ -1,0 +1,194 @@
+"""The rewrite module: ``set``, ``if``, ``break``, ``return`` and ``rewrite``, run in the order they are written.
+
+An ``if`` within a location also becomes the block whose configuration applies, whether its lines concern rewriting or
+not; that is why ``return`` in it comes before ``allow``, ``deny`` and every kind of authentication.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.nginx.files import Kind
+from mattegate.doctor.nginx.regex import Untranslated, search
+from mattegate.doctor.nginx.uri import as_bytes_text, escape_args
+from mattegate.doctor.nginx.values import Undecided, expand
+from mattegate.doctor.nginx.variables import Variables
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.scope import Scope
+    from mattegate.doctor.nginx.state import State
+
+_REDIRECTS: Final = ("http://", "https://", "$scheme")
+_REDIRECT_CODES: Final = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The script ended with an answer."""
+
+    status: int
+    directive: Directive
+    location: str = ""
+    """Of a redirect."""
+    text: bool = False
+    """Whether it has a body of its own, so that no ``error_page`` takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The script ended without one; ``moved``: the URI is another now, and looks for its location."""
+
+    moved: bool = False
+
+
+class _Stop(Exception):  # noqa: N818 - the end of a script
+    """``break``, or a ``rewrite`` with ``last`` or ``break``."""
+
+
+def run(scope: Scope, state: State) -> Returned | Ran:
+    """Run the script of one block. Raises :class:`Undecided`."""
+    script = _Script(state)
+    try:
+        result = script.run(scope, in_location=scope.kind != "server")
+    except _Stop:
+        result = None
+    except Untranslated as error:
+        raise Undecided(str(error)) from error
+    return result or Ran(script.moved)
+
+
+class _Script:
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._lookup = Variables(state)
+        self.moved = False
+
+    def run(self, scope: Scope, *, in_location: bool) -> Returned | None:
+        """Run the lines that stand in ``scope``."""
+        for line in scope.directive.children:
+            result = self._line(line, scope, in_location=in_location)
+            if result is not None:
+                return result
+        return None
+
+    def _line(self, line: Directive, scope: Scope, *, in_location: bool) -> Returned | None:
+        if line.name == "set" and len(line.args) == 2:
+            self._state.variables[line.args[0].lstrip("$")] = self._lookup.expand(line.args[1])
+        elif line.name == "break":
+            raise _Stop
+        elif line.name == "return" and line.args:
+            return self._return(line)
+        elif line.name == "rewrite" and len(line.args) >= 2:
+            return self._rewrite(line)
+        elif line.name == "if" and line.block is not None:
+            return self._if(line, scope, in_location=in_location)
+        return None
+
+    def _if(self, line: Directive, scope: Scope, *, in_location: bool) -> Returned | None:
+        if not self._holds(line):
+            return None
+        self._state.step("rewrite", f"if ({' '.join(line.args)}) holds", line)
+        inner = scope.inner(line)
+        if in_location:
+            self._state.scope = inner
+        return self.run(inner, in_location=in_location)
+
+    def _holds(self, line: Directive) -> bool:
+        args = line.args
+        if args[0] in _FILE_TESTS or args[0] in {f"!{test}" for test in _FILE_TESTS}:
+            return self._file_test(args[0], self._lookup.expand(args[1]))
+        value = self._lookup.expand(args[0])
+        if len(args) == 1:
+            return value not in {"", "0"}
+        operator, operand = args[1], " ".join(args[2:])
+        if operator in {"=", "!="}:
+            return (value == self._lookup.expand(operand)) is (operator == "=")
+        return self._matches(value, operator, operand)
+
+    def _matches(self, value: str, operator: str, pattern: str) -> bool:
+        found = search(as_bytes_text(pattern), value, ignore_case=operator.endswith("*"))
+        if found is not None:
+            self._capture(found)
+        return (found is not None) is not operator.startswith("!")
+
+    def _capture(self, found: re.Match[str]) -> None:
+        self._state.captures = (found[0], *(group or "" for group in found.groups()))
+        self._state.variables.update({name: text or "" for name, text in found.groupdict().items()})
+
+    def _file_test(self, test: str, path: str) -> bool:
+        kind = self._state.around.files.look(path)
+        if kind is Kind.UNKNOWN or test.endswith("x"):
+            raise Undecided(f"whether {path} exists")
+        holds = {
+            "f": kind is Kind.FILE,
+            "d": kind is Kind.FOLDER,
+            "e": kind not in {Kind.MISSING, Kind.DENIED},
+        }[test[-1]]
+        return holds is not test.startswith("!")
+
+    def _return(self, line: Directive) -> Returned:
+        first = line.args[0]
+        if not first.isdecimal():
+            return Returned(302, line, self._lookup.expand(first))
+        code = int(first)
+        if len(line.args) == 1:
+            return Returned(code, line)
+        if code in _REDIRECT_CODES:
+            return Returned(code, line, self._lookup.expand(line.args[1]))
+        return Returned(code, line, text=True)
+
+    def _rewrite(self, line: Directive) -> Returned | None:
+        pattern, replacement, *flag = line.args
+        state = self._state
+        found = search(as_bytes_text(pattern), state.uri)
+        if found is None:
+            return None
+        self._capture(found)
+        keep_args = not replacement.endswith("?")
+        target = self._replaced(replacement.removesuffix("?"), redirect=_redirects(replacement, flag))
+        path, mark, args = target.partition("?")
+        if keep_args and state.args:
+            args = f"{args}&{state.args}" if args else state.args
+        elif not keep_args and not mark:
+            args = ""
+        if _redirects(replacement, flag):
+            code = 301 if "permanent" in flag else 302
+            return Returned(code, line, f"{path}?{args}" if args else path)
+        return self._move(line, path, args, flag)
+
+    def _replaced(self, replacement: str, *, redirect: bool) -> str:
+        """Captures are escaped again where they become part of a redirect or of arguments."""
+        path, mark, args = replacement.partition("?")
+        quoted = self._state.quoted or "+" in self._state.uri
+
+        def escaped(name: str) -> str:
+            value = self._lookup(name)
+            return escape_args(value) if quoted and name.isdecimal() else value
+
+        head = expand(path, escaped if redirect else self._lookup)
+        return f"{head}?{expand(args, escaped)}" if mark else head
+
+    def _move(self, line: Directive, path: str, args: str, flag: list[str]) -> Returned | None:
+        state = self._state
+        if not path:
+            return Returned(500, line)
+        state.step("rewrite", f"{state.uri} becomes {path}", line)
+        state.uri, state.args = path, args
+        state.internal, state.untouched = True, False
+        if "break" in flag:
+            state.located, self.moved = False, False
+            raise _Stop
+        self.moved = True
+        if "last" in flag:
+            raise _Stop
+        return None
+
+
+_FILE_TESTS: Final = frozenset({"-f", "-d", "-e", "-x"})
+
+
+def _redirects(replacement: str, flag: list[str]) -> bool:
+    return replacement.startswith(_REDIRECTS) or bool({"redirect", "permanent"} & set(flag))

@@ -1,0 +1,196 @@
+"""The values of nginx's variables for one request; what depends on anything but the request is undecided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from mattegate.doctor.nginx import mapping
+from mattegate.doctor.nginx.request import Certificate
+from mattegate.doctor.nginx.uri import argument, as_bytes_text
+from mattegate.doctor.nginx.values import Undecided, expand
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.state import State
+
+_NOT_MODELLED: Final = "$%s is not known here"
+
+
+class Variables:
+    """Looks variables up for one request."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __call__(self, name: str) -> str:
+        """The value of ``$name``; empty where nginx finds none. Raises :class:`Undecided`."""
+        state = self._state
+        if name.isdecimal():
+            index = int(name)
+            return state.captures[index] if index < len(state.captures) else ""
+        if name in state.variables:
+            return state.variables[name]
+        if name in _SIMPLE:
+            return _SIMPLE[name](state)
+        return self._defined(name)
+
+    def expand(self, template: str) -> str:
+        """A text with its variables. Raises :class:`Undecided`."""
+        return expand(template, self)
+
+    def _defined(self, name: str) -> str:
+        state = self._state
+        if name in state.cache:
+            return state.cache[name]
+        if name in state.looking_up:
+            raise Undecided(f"${name} is defined by itself")
+        state.looking_up.add(name)
+        try:
+            value = mapping.evaluate(name, state, self)
+        finally:
+            state.looking_up.discard(name)
+        if value is not None:
+            state.cache[name] = value
+            return value
+        return _by_prefix(name, state)
+
+
+def _by_prefix(name: str, state: State) -> str:
+    for prefix, ask in _PREFIXED.items():
+        if name.startswith(prefix):
+            return ask(state, name.removeprefix(prefix))
+    if name in _EMPTY:
+        return ""
+    raise Undecided(_NOT_MODELLED % name)
+
+
+def _header(state: State, name: str) -> str:
+    wanted = name.replace("_", "-")
+    values = [value for key, value in state.headers if key.lower().replace("_", "-") == wanted]
+    if wanted == "host":
+        return as_bytes_text(state.request.host or "")
+    if wanted == "content-length":
+        return _content_length(state)
+    joined = ", " if wanted in {"x-forwarded-for", "cookie"} else ""
+    if joined:
+        return ("; " if wanted == "cookie" else joined).join(values)
+    if len(set(values)) > 1:
+        raise Undecided(f"which of several {name} headers counts depends on the version")
+    return values[0] if values else ""
+
+
+def _cookie(state: State, name: str) -> str:
+    for line in state.header_list("cookie"):
+        for pair in line.split(";"):
+            key, sign, value = pair.strip().partition("=")
+            if sign and key.lower() == name.lower():
+                return value
+    return ""
+
+
+def _content_length(state: State) -> str:
+    if state.request.chunked or (not state.request.body_bytes and state.request.header("content-length") is None):
+        return state.header("content-length") or ""
+    return str(state.request.body_bytes)
+
+
+def _peer(state: State) -> str:
+    return state.request.client
+
+
+def _verify(state: State) -> str:
+    if not state.tls or state.server.scope.value("ssl_verify_client", "off") == "off":
+        return "NONE" if state.tls else ""
+    return {
+        Certificate.NONE: "NONE",
+        Certificate.VALID: "SUCCESS",
+    }.get(state.request.certificate) or _undecided("the reason in $ssl_client_verify")
+
+
+def _undecided(what: str) -> str:
+    raise Undecided(what)
+
+
+def _server_name(state: State) -> str:
+    return as_bytes_text(state.server.names[0])
+
+
+def _document_root(state: State) -> str:
+    from_alias = state.scope.inherited("alias", "root")
+    return Variables(state).expand(from_alias[-1].args[0]) if from_alias else "/etc/nginx/html"
+
+
+def _forwarded_for(state: State) -> str:
+    before = ", ".join(state.header_list("x-forwarded-for"))
+    return f"{before}, {state.client}" if before else state.client
+
+
+def _proxy_host(state: State) -> str:
+    address = _proxied(state)
+    return address.partition("/")[0]
+
+
+def _proxy_port(state: State) -> str:
+    host = _proxy_host(state)
+    port = host.rpartition(":")[2]
+    return port if port.isdecimal() else "80"
+
+
+def _proxied(state: State) -> str:
+    lines = state.scope.inherited("proxy_pass")
+    if not lines:
+        raise Undecided("$proxy_host outside of a proxied location")
+    value = Variables(state).expand(lines[-1].args[0])
+    return value.partition("://")[2]
+
+
+_SIMPLE: Final[Mapping[str, Callable[[State], str]]] = MappingProxyType(
+    {
+        "uri": lambda state: state.uri,
+        "document_uri": lambda state: state.uri,
+        "request_uri": lambda state: state.raw,
+        "args": lambda state: state.args,
+        "query_string": lambda state: state.args,
+        "is_args": lambda state: "?" if state.args else "",
+        "host": lambda state: state.host or _server_name(state),
+        "request_method": lambda state: state.shown_method,
+        "scheme": lambda state: "https" if state.tls else "http",
+        "https": lambda state: "on" if state.tls else "",
+        "server_name": _server_name,
+        "server_port": lambda state: str(state.port),
+        "server_protocol": lambda state: f"HTTP/{state.request.http_version}",
+        "request": lambda state: f"{state.request.method} {state.request.target} HTTP/{state.request.http_version}",
+        "remote_addr": lambda state: state.client,
+        "realip_remote_addr": _peer,
+        "proxy_add_x_forwarded_for": _forwarded_for,
+        "proxy_host": _proxy_host,
+        "proxy_port": _proxy_port,
+        "content_type": lambda state: state.header("content-type") or "",
+        "content_length": _content_length,
+        "remote_user": lambda state: state.user,
+        "document_root": _document_root,
+        "ssl_client_verify": _verify,
+        "invalid_referer": lambda state: mapping.invalid_referer(state, Variables(state)),
+        "secure_link": lambda state: mapping.secure_link(state, Variables(state)),
+        "secure_link_expires": lambda state: mapping.secure_link_expires(state, Variables(state)),
+        "nginx_version": lambda _: _undecided("the version of nginx"),
+        "empty": lambda _: "",
+    }
+)
+
+_PREFIXED: Final[Mapping[str, Callable[[State, str], str]]] = MappingProxyType(
+    {
+        "http_": _header,
+        "arg_": lambda state, name: argument(state.args, name),
+        "cookie_": _cookie,
+    }
+)
+
+_EMPTY: Final = frozenset({"limit_rate", "request_body", "ssl_client_cert_absent"})
+
+
+def decoded(text: str) -> str:
+    """Escapes taken off, one byte a character."""
+    return unquote(text, "latin-1")

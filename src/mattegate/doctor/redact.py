@@ -1,0 +1,142 @@
+"""Makes a text safe to show: no control character, no secret. Everything that is read passes here once.
+
+Rules:
+
+1. This is the order in which places are looked at. Which names say secret is :mod:`mattegate.doctor.secret_kinds`', and
+   what a hidden secret looks like :mod:`mattegate.doctor.concealment`'s.
+2. Safe twice is safe once, and the time grows with the text and no faster: every pattern is bounded or walks on.
+3. What a diagnosis turns on stays: the scheme and its case, doubled spaces, quotes, emptiness, prefix and length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from mattegate.doctor.concealment import MARK, hide, hide_shapes, is_basic, looks_secret
+from mattegate.doctor.observation import Headers
+from mattegate.doctor.secret_kinds import WORDS, hide_authorization, hide_cookies, kind_of
+from mattegate.doctor.secret_members import hide_members
+
+# --- control characters ------------------------------------------------------------------------------------------
+
+_ESCAPES: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"  # CSI: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
+    r"|\x1b[ -/]{0,8}[0-~]"
+)
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_ODD: Final = str.maketrans({"\u2028": " ", "\u2029": " "})
+
+
+def clean(text: str) -> str:
+    """``text`` without what steers a terminal or turns its order round; line ends and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    bare = _CONTROLS.sub("", _ESCAPES.sub("", text)).translate(_ODD)
+    return bare.encode("utf-8", "replace").decode("utf-8") if not bare.isascii() else bare
+
+
+def redact(text: str) -> str:
+    """``text`` with its secrets hidden, each reduced to the hints that a diagnosis needs."""
+    if _TRIGGER.search(text) is None:
+        return text
+    for hide_some in (_hide_key_blocks, _hide_pairs, hide_members, _hide_urls, _hide_schemes, hide_shapes):
+        text = hide_some(text)
+    return text
+
+
+def safe(text: str) -> str:
+    """``text`` with neither control characters nor secrets."""
+    return redact(clean(text))
+
+
+def safe_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+    """``headers``, names in lower case, with safe values; a name that says secret hides its whole value."""
+    return tuple((clean(name).strip().lower(), safe_header(name, value)) for name, value in headers)
+
+
+def safe_header(name: str, value: str) -> str:
+    """One header's value, made safe by its name."""
+    bare = clean(value).replace("\n", " ").strip()
+    kind = kind_of(name)
+    return redact(bare) if kind is None else hide_shapes(kind(bare))
+
+
+# --- other places ------------------------------------------------------------------------------------------------
+
+_PEM: Final = re.compile(r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)([^-]*+)")
+_NAME_VALUE: Final = re.compile(
+    r"(\\?\"(?i:name|key|header|id)\\?\"\s{0,20}:\s{0,20}\\?\"(?P<name>[\w.-]{1,64})\\?\"\s{0,20},\s{0,20}"
+    r"\\?\"(?i:value)\\?\"\s{0,20}:\s{0,20}\\?\")(?P<value>(?:[^\"\\]|\\[^\"])*+)"
+)
+_VALUE_NAME: Final = re.compile(
+    r"(\"value\"\s{0,20}:\s{0,20}\")(?P<value>(?:[^\"\\]|\\.)*+)"
+    r"(?=\"\s{0,20},\s{0,20}\"(?:name|key)\"\s{0,20}:\s{0,20}\"(?P<name>[\w.-]{1,64})\")"
+)
+_FORM_PART: Final = re.compile(
+    r"(name=\"(?P<name>[\w.-]{1,64})\"[^\n]{0,200}\n(?:[A-Za-z-]{1,40}:[^\n]{0,200}\n){0,4}\r?\n)(?P<value>[^\r\n]+)"
+)
+_URL: Final = re.compile(rf"(://)([^\s/:@?#\"'<>]{{0,256}})(:?)({MARK}|[^\s/@\"'<>]{{0,512}})@")
+_OPTION: Final = re.compile(
+    r"((?:^|\s)(?:-u|-U|-a|--user|--proxy-user|--auth)(?:[ =]?\^?[\"']?))"
+    rf"([^\s:'\"]{{0,200}}):({MARK}|[^\s'\"]{{1,400}})"
+)
+_COOKIE_OPTION: Final = re.compile(r"((?:^|\s)(?:-b|--cookie) ?\^?[\"'])(?=[^\"'\n=]{1,200}=)([^\"'\n]{1,8192})")
+_ECHOED: Final = re.compile(rf"(')({MARK}|[^'\n]{{1,8192}})(?=' not a valid key=value pair)")
+_SECURE_LINK: Final = re.compile(r"(secure_link_(?:md5|secret)[ \t]+)([^;\n]{1,400})")
+_CLEAR_WORD: Final = re.compile(rf"\$\w+|{MARK}|[^\s\"'$]+")
+_SCHEME_VALUE: Final = re.compile(
+    r"(?i)\b(bearer|basic|negotiate|ntlm)((?:\\? |\t|%20|%2520|\+)+)(?!realm=)"
+    r"((?:[a-z0-9._~+/=-]|%[0-9a-f]{2}){6,}+)(?!\*)"
+)
+_TRIGGER: Final = re.compile(
+    rf"(?i){WORDS}|eyJ|://|bearer|basic|negotiate|ntlm|[srp]k[_-]|rmbg|prod|test|live|dev|gh[oprsu]_|xox|hf_|glpat|AIza"
+    r"|A[KS]IA|PRIVATE|user|secure_link|\s-[uUab]"
+)
+"""Most lines hold none of these, and are done after one look."""
+
+
+def _hide_key_blocks(text: str) -> str:
+    return _PEM.sub(lambda block: f"{block[1]}{_pem_body(block[2])}", text) if "PRIVATE KEY-----" in text else text
+
+
+def _pem_body(body: str) -> str:
+    return f"\n{hide(body.strip())}\n" if body.strip() else body
+
+
+def _hide_pairs(text: str) -> str:
+    for pattern in (_NAME_VALUE, _FORM_PART):
+        text = pattern.sub(lambda pair: f"{pair[1]}{_hide_named(pair)}", text)
+    return _VALUE_NAME.sub(lambda pair: f"{pair[1]}{_hide_named(pair)}", text)
+
+
+def _hide_named(pair: re.Match[str]) -> str:
+    kind = kind_of(pair["name"])
+    return pair["value"] if kind is None else kind(pair["value"])
+
+
+def _hide_urls(text: str) -> str:
+    """Passwords in URLs, and those of a command line's options."""
+    text = _URL.sub(lambda url: f"{url[1]}{url[2]}{url[3]}{hide(url[4])}@", text)
+    text = _OPTION.sub(lambda option: f"{option[1]}{option[2]}:{hide(option[3])}", text)
+    text = _COOKIE_OPTION.sub(
+        lambda option: f"{option[1]}{hide_cookies(option[2])}" if "=" in option[2] else option[0], text
+    )
+    text = _ECHOED.sub(lambda echo: f"{echo[1]}{hide_authorization(echo[2])}", text)
+    return _SECURE_LINK.sub(lambda line: f"{line[1]}{_CLEAR_WORD.sub(_hide_unless_variable, line[2])}", text)
+
+
+def _hide_unless_variable(word: re.Match[str]) -> str:
+    return word[0] if word[0].startswith("$") else hide(word[0])
+
+
+def _hide_schemes(text: str) -> str:
+    return _SCHEME_VALUE.sub(_hide_scheme, text)
+
+
+def _hide_scheme(found: re.Match[str]) -> str:
+    scheme, gap, value = found.groups()
+    secret = is_basic(value) if scheme.lower() == "basic" else looks_secret(value)
+    return f"{scheme}{gap}{hide(value)}" if secret else found[0]
