@@ -14,6 +14,7 @@ from mattegate.doctor.nginx.values import Undecided
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.scope import Scope
     from mattegate.doctor.nginx.state import State
     from mattegate.doctor.nginx.variables import Variables
 
@@ -24,7 +25,7 @@ _SPECIAL: Final = frozenset(
 
 def evaluate(name: str, state: State, lookup: Variables) -> str | None:
     """The value of ``$name`` where a block defines it; ``None`` where none does. Raises :class:`Undecided`."""
-    block = definition(name, state)
+    block = definition_in(state.http, name)
     if block is None:
         return _never_set(name, state)
     if block.name == "map":
@@ -34,9 +35,9 @@ def evaluate(name: str, state: State, lookup: Variables) -> str | None:
     raise Undecided(f"${name} comes from {block.name}")
 
 
-def definition(name: str, state: State) -> Directive | None:
+def definition_in(http: Scope, name: str) -> Directive | None:
     """The block that defines ``$name``."""
-    for block in state.http.own("map", "geo", "split_clients"):
+    for block in http.own("map", "geo", "split_clients"):
         if block.args and block.args[-1] == f"${name}":
             return block
     return None

@@ -22,7 +22,7 @@ from mattegate.doctor.nginx.proxying import proxied
 from mattegate.doctor.nginx.reading import Opened, Refusal, open_request
 from mattegate.doctor.nginx.refusing import NO_SAY, Say, Word
 from mattegate.doctor.nginx.regex import Untranslated
-from mattegate.doctor.nginx.request import Headers, Outcome, Prediction, Request, Upstream
+from mattegate.doctor.nginx.request import Headers, Hidden, Outcome, Prediction, Request, Upstream
 from mattegate.doctor.nginx.rewriting import Ran, Returned, run
 from mattegate.doctor.nginx.scope import Scope
 from mattegate.doctor.nginx.sizes import size
@@ -133,6 +133,11 @@ class _Walk:
             headers=_headers(end, state),
             unknown=tuple(dict.fromkeys(state.unknown)),
             steps=tuple(state.steps),
+            scope=state.scope,
+            client=state.client,
+            dropped=self._opened.dropped,
+            named=self._opened.named,
+            hidden=state.hidden,
         )
 
 
@@ -361,7 +366,11 @@ def _handler(scope: Scope) -> Directive | None:
 
 
 def _static(state: State) -> _End:
-    served: Served = serve(state)
+    try:
+        served: Served = serve(state)
+    except Undecided as error:
+        state.unknown.append(str(error))
+        return _End(Outcome.SERVES, None, "static")
     if served.index:
         raise _Again(served.index, state.args)
     location = escape_path(served.redirect) + (f"?{state.args}" if state.args else "") if served.redirect else ""
@@ -379,6 +388,7 @@ def _finished(end: _End, state: State) -> _End:
         return end
     line, overwrite, target = page
     state.step("error_page", f"{end.status} goes to {target}", line)
+    state.hidden = state.hidden or Hidden(end.status, end.mechanism, end.directive, line)
     state.in_error_page = not state.scope.switched_on("recursive_error_pages")
     shown = 400 if end.status in _AS_400 else end.status
     state.final_status = shown if overwrite is None else overwrite or None

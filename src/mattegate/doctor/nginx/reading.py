@@ -48,6 +48,8 @@ class Opened:
     headers: Headers
     dropped: tuple[str, ...]
     """Names of headers that were thrown away because of their spelling."""
+    named: bool = True
+    """Whether the server has the name that was asked for."""
     refusal: Refusal | None = None
     names: tuple[tuple[str, str], ...] = ()
     """Named groups of a regular ``server_name``."""
@@ -63,7 +65,8 @@ def open_request(servers: Sequence[Server], request: Request) -> Opened:
     target, refusal = _target(first.scope, request)
     host = _host(target, request)
     kept, dropped = _kept(first.scope, request.headers)
-    server, names, captures = _server(here, first, host)
+    by_name = _server(here, host)
+    server, names, captures = by_name or (first, {}, [])
     checks = (refusal, _line_sizes(first.scope, request), _head(request, host), _tls(server, request, tls=tls))
     return Opened(
         server=server,
@@ -73,15 +76,16 @@ def open_request(servers: Sequence[Server], request: Request) -> Opened:
         tls=tls,
         headers=kept,
         dropped=dropped,
+        named=by_name is not None,
         refusal=next((check for check in checks if check is not None), None),
         names=tuple(names.items()),
         captures=tuple(captures),
     )
 
 
-def _server(here: Sequence[Server], first: Server, host: str) -> tuple[Server, dict[str, str], list[str]]:
+def _server(here: Sequence[Server], host: str) -> tuple[Server, dict[str, str], list[str]] | None:
     try:
-        return named(here, host) or (first, {}, [])
+        return named(here, host)
     except Untranslated as error:
         raise Undecided(str(error)) from error
 

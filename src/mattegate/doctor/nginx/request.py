@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.scope import Scope
 
 Headers = tuple[tuple[str, str], ...]
 """In their order, spelled as sent."""
@@ -63,6 +64,8 @@ class Outcome(StrEnum):
     """nginx makes the answer itself: ``status`` is final."""
     FORWARDS = "forwards"
     """The upstream gets it and answers: ``upstream`` says what arrives there."""
+    SERVES = "serves"
+    """nginx serves a file or folder of its own, and nobody knows here what stands there."""
     DROPS = "drops"
     """The connection is closed without an answer (444)."""
     UNDECIDED = "undecided"
@@ -94,6 +97,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden:
+    """A refusal that an ``error_page`` took the place of."""
+
+    status: int
+    mechanism: str
+    decided_by: Directive | None
+    page: Directive
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What the model says becomes of one request."""
 
@@ -113,3 +126,12 @@ class Prediction:
     unknown: tuple[str, ...] = ()
     """What could not be judged on the way."""
     steps: tuple[Step, ...] = ()
+    scope: Scope | None = None
+    """The block whose configuration applied at the end; ``None`` where none was reached."""
+    client: str = ""
+    """The address that was judged."""
+    dropped: tuple[str, ...] = ()
+    """Names of headers that nginx threw away because of their spelling."""
+    named: bool = True
+    """Whether a server has the name that was asked for; otherwise the default server answers."""
+    hidden: Hidden | None = None

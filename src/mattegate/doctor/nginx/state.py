@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mattegate.doctor.nginx.files import Files, NoFiles
 from mattegate.doctor.nginx.listening import Server
-from mattegate.doctor.nginx.request import Headers, Request, Step
+from mattegate.doctor.nginx.request import Headers, Hidden, Request, Step
 from mattegate.doctor.nginx.scope import Scope
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class State:
     final_status: int | None = None
     """What ``error_page`` keeps as the status of the answer."""
     in_error_page: bool = False
+    hidden: Hidden | None = None
     main: bool = True
     """Whether it is no subrequest."""
     user: str = ""

@@ -1,0 +1,117 @@
+"""What a request loses on its way to the upstream: its path, its key, the headers that an outer block set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.answer import Certainty
+from mattegate.doctor.clue import Clue
+from mattegate.doctor.nginx.proxying import uri_part
+from mattegate.doctor.nginx.request import Outcome, Prediction
+from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
+from mattegate.doctor.nginx.values import has_variables
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.request import Upstream
+
+_VERSION: Final = re.compile(r"^/(?:[\w.-]+/)*v\d+/?$")
+"""A location whose last segment names a version of an API, which the API itself wants to see."""
+_NOT_THE_CALLERS: Final = frozenset(
+    {"host", "connection", "te", "keep-alive", "expect", "upgrade", "transfer-encoding", "content-length",
+     "proxy-connection", "accept-encoding", "origin", "referer", "cookie"}
+)  # fmt: skip
+_WANTED_OUTSIDE: Final = frozenset({"host", "authorization", "x-api-key", "x-forwarded-for", "x-real-ip"})
+
+
+def losses(prediction: Prediction) -> Iterator[Clue]:
+    """Everything that is lost on the way."""
+    upstream = prediction.upstream
+    for name in prediction.dropped:
+        yield _clue(
+            "underscore.dropped", Certainty.PROVEN, prediction, prediction.server, header=name, better=_hyphens(name)
+        )
+    if prediction.outcome is not Outcome.FORWARDS or upstream is None or upstream.directive.name != "proxy_pass":
+        return
+    yield from _headers(prediction, upstream)
+    yield from _outer_headers(prediction, upstream)
+    if upstream.uri is not None:
+        yield from _path(prediction, upstream, upstream.uri)
+
+
+def _hyphens(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _clue(cause: str, certainty: Certainty, prediction: Prediction, line: Directive | None, **facts: object) -> Clue:
+    return Clue(
+        cause=cause,
+        certainty=certainty,
+        origin=ORIGIN,
+        evidence=(f"{line.text} ({place(line)})" if line is not None else "nginx's default",),
+        facts=facts_of(line, prediction.request, **facts),
+        request=asked(prediction.request),
+        culprit=culprit(line),
+    )
+
+
+def _headers(prediction: Prediction, upstream: Upstream) -> Iterator[Clue]:
+    arriving = {name.lower() for name, _ in upstream.headers}
+    assert prediction.scope is not None
+    for name, value in prediction.request.headers:
+        if not value or name.lower() in arriving | _NOT_THE_CALLERS or name in prediction.dropped:
+            continue
+        off = prediction.scope.inherited("proxy_pass_request_headers")
+        if off and off[-1].args == ("off",):
+            yield _clue("headers.not_passed", Certainty.PROVEN, prediction, off[-1])
+            return
+        for line in prediction.scope.inherited("proxy_set_header"):
+            if line.args and line.args[0].lower() == name.lower():
+                yield _clue("authorization.cleared", Certainty.PROVEN, prediction, line, header=name)
+
+
+def _outer_headers(prediction: Prediction, upstream: Upstream) -> Iterator[Clue]:
+    """Lines of an outer block that the block's own lines put out of force."""
+    assert prediction.scope is not None
+    holder = next((level for level in prediction.scope.upwards() if level.own("proxy_set_header")), None)
+    if holder is None or holder.parent is None:
+        return
+    own = {line.args[0].lower() for line in holder.own("proxy_set_header") if line.args}
+    outer = [line for line in holder.parent.inherited("proxy_set_header") if line.args]
+    lost = [line for line in outer if line.args[0].lower() in _WANTED_OUTSIDE - own]
+    if lost:
+        first = holder.own("proxy_set_header")[0]
+        yield _clue(
+            "headers.inheritance_lost",
+            Certainty.LIKELY,
+            prediction,
+            first,
+            lost=", ".join(line.args[0] for line in lost),
+        )
+
+
+def _path(prediction: Prediction, upstream: Upstream, uri: str) -> Iterator[Clue]:
+    line, request = upstream.directive, prediction.request
+    part = uri_part(line)
+    path = uri.partition("?")[0]
+    if "//" in path and "//" not in request.path:
+        yield _clue("proxy_pass.double_slash", Certainty.LIKELY, prediction, line, uri=uri)
+        return
+    if has_variables(line.args[0]):
+        if part and "$" not in part and path != request.path:
+            better = line.args[0].replace(part, "$request_uri")
+            yield _clue("proxy_pass.variable_drops_path", Certainty.LIKELY, prediction, line, uri=uri, better=better)
+        return
+    name = prediction.location.args[-1] if prediction.location is not None and prediction.location.args else ""
+    if part == "/" and _VERSION.match(name) and not _kept(path, name):
+        better = f"proxy_pass {line.args[0].removesuffix('/')};"
+        yield _clue(
+            "proxy_pass.prefix_stripped", Certainty.LIKELY, prediction, line,
+            uri=uri, better=better, upstream=upstream.address,
+        )  # fmt: skip
+
+
+def _kept(path: str, name: str) -> bool:
+    return path.startswith(name)

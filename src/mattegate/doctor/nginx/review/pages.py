@@ -1,0 +1,145 @@
+"""What a page on another origin gets to see, where this configuration takes part in CORS.
+
+The upstream is taken to answer 200 without CORS headers of its own. Where no line of the configuration adds
+``Access-Control-Allow-Origin``, CORS is the application's business and nothing is said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.answer import Certainty
+from mattegate.doctor.clue import Clue
+from mattegate.doctor.cors.check import Answer
+from mattegate.doctor.cors.fetch import BadPageRequest, Credentials, PageRequest, preflight_headers
+from mattegate.doctor.cors.judge import Judgement, Stage, judge_exchange
+from mattegate.doctor.nginx.answer_headers import always
+from mattegate.doctor.nginx.request import Outcome, Prediction, Request
+from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
+from mattegate.doctor.nginx.values import UNKNOWN
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.model import Model
+    from mattegate.doctor.nginx.scope import Scope
+    from mattegate.doctor.nginx.state import Surroundings
+
+_ALLOW_ORIGIN: Final = "access-control-allow-origin"
+_CREDENTIALS: Final = "access-control-allow-credentials"
+
+
+def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator[Clue]:
+    """What stops a page that makes this request; nothing where it has no ``Origin``, or CORS is done elsewhere."""
+    origin = request.header("Origin")
+    if origin is None or request.method == "OPTIONS" or model.http is None or not _takes_part(model.http):
+        return
+    page = _page(request, origin)
+    if page is None or not page.cross_origin:
+        return
+    asking = replace(request, method="OPTIONS", headers=preflight_headers(page), body_bytes=0, label="preflight")
+    before, after = model.predict(asking, around), model.predict(request, around)
+    if UNKNOWN in str((before.headers, after.headers)):
+        return
+    judged = judge_exchange(page, _answer(before), _answer(after))
+    if not judged.allowed and judged.code and (before if judged.stage is Stage.PREFLIGHT else after).outcome in _SURE:
+        yield _clue(judged, before if judged.stage is Stage.PREFLIGHT else after, page)
+    elif after.outcome is Outcome.FORWARDS:
+        yield from _not_always(after)
+
+
+_SURE: Final = frozenset({Outcome.ANSWERS, Outcome.FORWARDS})
+
+
+def _takes_part(http: Scope) -> bool:
+    return any(_sets(line, _ALLOW_ORIGIN) for line in http.directive.walk())
+
+
+def _sets(line: Directive, name: str) -> bool:
+    return line.name == "add_header" and bool(line.args) and line.args[0].lower() == name
+
+
+def _page(request: Request, origin: str) -> PageRequest | None:
+    """The page's request; ``None`` for what no browser would send."""
+    credentials = Credentials.INCLUDE if request.header("Cookie") else Credentials.SAME_ORIGIN
+    scheme = origin.partition("://")[0]
+    headers = tuple((name, value) for name, value in request.headers if name.lower() not in {"origin", "cookie"})
+    try:
+        return PageRequest(
+            f"{scheme if scheme in {'http', 'https'} else 'https'}://{request.host or 'localhost'}{request.target}",
+            origin,
+            request.method,
+            headers,
+            credentials,
+        )
+    except BadPageRequest:
+        return None
+
+
+def _answer(prediction: Prediction) -> Answer | None:
+    if prediction.outcome not in _SURE:
+        return None
+    return Answer(prediction.status or 200, tuple(prediction.headers))
+
+
+def _clue(judged: Judgement, prediction: Prediction, page: PageRequest) -> Clue:
+    scope = prediction.scope
+    cause, lines = judged.code, _lines(scope, _ALLOW_ORIGIN)
+    if cause == "cors.no_allow_origin" and scope is not None:
+        cause, lines = _why_missing(scope, prediction)
+    elif cause == "cors.star_with_credentials":
+        lines = [*lines, *_lines(scope, _CREDENTIALS)]
+    elif cause == "cors.header_not_allowed":
+        lines = _lines(scope, "access-control-allow-headers") or lines
+    elif cause == "cors.method_not_allowed":
+        lines = _lines(scope, "access-control-allow-methods") or lines
+    elif cause == "cors.preflight_status" and prediction.decided_by is not None:
+        lines = [prediction.decided_by]
+    shown = lines or [line for line in (prediction.decided_by, prediction.location) if line is not None][:1]
+    return Clue(
+        cause=cause,
+        certainty=Certainty.PROVEN,
+        origin=ORIGIN,
+        evidence=tuple(
+            filter(None, (judged.says, judged.console, *(f"{line.text} ({place(line)})" for line in shown)))
+        ),
+        facts=facts_of(lines[0] if lines else None, prediction.request) | dict(judged.facts),
+        request=f"{page.method} {prediction.request.path} from {page.origin}",
+        status=prediction.status,
+        culprit=culprit(*shown),
+    )
+
+
+def _lines(scope: Scope | None, name: str) -> list[Directive]:
+    return [line for line in scope.inherited("add_header") if _sets(line, name)] if scope is not None else []
+
+
+def _why_missing(scope: Scope, prediction: Prediction) -> tuple[str, list[Directive]]:
+    """Why an answer lacks the header that some line adds."""
+    own = _lines(scope, _ALLOW_ORIGIN)
+    if own and prediction.status is not None and prediction.status >= 400:
+        return ("cors.error_without_headers" if prediction.outcome is Outcome.ANSWERS else "cors.not_always"), own
+    holder = next((level for level in scope.upwards() if level.own("add_header")), None)
+    if holder is not None and holder.parent is not None and _lines(holder.parent, _ALLOW_ORIGIN):
+        return "cors.add_header_lost", [holder.own("add_header")[0], *_lines(holder.parent, _ALLOW_ORIGIN)[:1]]
+    in_if = [
+        line
+        for block in scope.directive.walk()
+        if block.name == "if"
+        for line in block.children
+        if _sets(line, _ALLOW_ORIGIN)
+    ]
+    return ("cors.only_in_preflight", in_if[:1]) if in_if else ("cors.no_allow_origin", [])
+
+
+def _not_always(prediction: Prediction) -> Iterator[Clue]:
+    """The upstream's own refusals leave without the header, so that a page cannot read why."""
+    line = next((line for line in _lines(prediction.scope, _ALLOW_ORIGIN) if not always(line)), None)
+    if line is None:
+        return
+    facts = facts_of(line, prediction.request)
+    evidence = (f"{line.text} ({place(line)}) is left out of answers such as 401, 403, 413 and 429",)
+    yield Clue(
+        "cors.not_always", Certainty.LIKELY, ORIGIN, evidence, facts, asked(prediction.request), culprit=culprit(line)
+    )

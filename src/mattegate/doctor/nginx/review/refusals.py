@@ -1,0 +1,276 @@
+"""Why nginx itself refuses a request: from the mechanism that decided to the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.answer import Certainty
+from mattegate.doctor.clue import Clue
+from mattegate.doctor.nginx.addresses import parse_address, parse_network, within
+from mattegate.doctor.nginx.mapping import definition_in
+from mattegate.doctor.nginx.request import Certificate, Outcome, Prediction
+from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
+from mattegate.doctor.nginx.values import Undecided, variables_in
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.scope import Scope
+
+_HARMLESS: Final = frozenset({404, 405, 418})
+"""Statuses that configurations send on to another location on purpose."""
+
+
+def refusal(prediction: Prediction, http: Scope) -> Clue | None:
+    """The clue for a request that nginx refuses; ``None`` where it does not."""
+    seen = _seen(prediction)
+    if seen is None:
+        return None
+    status, mechanism, line = seen
+    if status is not None and status < 400 and mechanism != "slash_redirect":
+        return None
+    maker = _MAKERS.get(mechanism, _missing)
+    cause, facts, lines = maker(prediction, http, status, line)
+    return Clue(
+        cause=cause,
+        certainty=Certainty.PROVEN,
+        origin=ORIGIN,
+        evidence=tuple(_evidence(prediction, line)),
+        facts=facts,
+        request=asked(prediction.request),
+        status=prediction.status if prediction.hidden else status,
+        culprit=culprit(*lines),
+    )
+
+
+def _seen(prediction: Prediction) -> tuple[int | None, str, Directive | None] | None:
+    """What refused: the first refusal, where an ``error_page`` stands in front of it."""
+    hidden = prediction.hidden
+    if hidden is not None and hidden.status not in _HARMLESS:
+        return hidden.status, hidden.mechanism, hidden.decided_by
+    if prediction.outcome is Outcome.DROPS:
+        return None if prediction.decided_by is None else (444, "return", prediction.decided_by)
+    if prediction.outcome is not Outcome.ANSWERS:
+        return None
+    return prediction.status, prediction.mechanism, prediction.decided_by
+
+
+def _evidence(prediction: Prediction, line: Directive | None) -> Iterator[str]:
+    for step in prediction.steps:
+        where = f" ({place(step.directive)})" if step.directive is not None and step.directive.line else ""
+        yield f"{step.phase}: {step.says}{where}"
+    if line is not None:
+        yield f"decided by {line.text} ({place(line)})"
+
+
+Made = tuple[str, dict[str, str], "tuple[Directive | None, ...]"]
+_Maker = Callable[[Prediction, "Scope", "int | None", "Directive | None"], Made]
+
+
+def _facts(prediction: Prediction, line: Directive | None, status: int | None, **more: object) -> dict[str, str]:
+    return facts_of(line, prediction.request, status=status or "", **more) | {
+        "client": prediction.client or prediction.request.client
+    }
+
+
+def _access(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    scope = prediction.scope
+    assert scope is not None
+    if scope.kind == "limit_except" and scope.own("allow", "deny"):
+        return "method.not_allowed", _facts(prediction, scope.directive, status), (scope.directive, line)
+    realip = [step.directive for step in prediction.steps if step.phase == "realip"]
+    if realip and _is_proxy(prediction.client, scope):
+        return "realip.not_recursive", _facts(prediction, line, status), (realip[0], line)
+    if _replaced_rules_pass(scope, prediction.client):
+        return "access.inheritance_lost", _facts(prediction, line, status), (line,)
+    if _only_ipv4(scope, prediction.client, line):
+        return "access.ipv6_missing", _facts(prediction, line, status), (line,)
+    if not realip and _forwarded_would_pass(prediction, scope):
+        return "access.proxy_address_seen", _facts(prediction, line, status), (line,)
+    return "access.rule_denies", _facts(prediction, line, status), (line,)
+
+
+def _is_proxy(client: str, scope: Scope) -> bool:
+    try:
+        return any(within(client, line.args[0]) for line in scope.inherited("set_real_ip_from") if line.args)
+    except Undecided:
+        return False
+
+
+def _passes(rules: list[Directive], client: str) -> bool:
+    try:
+        first = next((line for line in rules if line.args and within(client, line.args[0])), None)
+    except Undecided:
+        return False
+    return first is None or first.name == "allow"
+
+
+def _replaced_rules_pass(scope: Scope, client: str) -> bool:
+    """Whether the rules of an outer block, which these take the place of, would let the client pass."""
+    holder = next((level for level in scope.upwards() if level.own("allow", "deny")), None)
+    outer = holder.parent.inherited("allow", "deny") if holder is not None and holder.parent is not None else []
+    return any(line.name == "allow" and line.args != ("all",) for line in outer) and _passes(outer, client)
+
+
+def _only_ipv4(scope: Scope, client: str, line: Directive | None) -> bool:
+    address = parse_address(client)
+    if address is None or address.version != 6 or line is None or line.args != ("all",):
+        return False
+    allowed = [parse_network(rule.args[0]) for rule in scope.inherited("allow") if rule.args]
+    return any(network is not None for network in allowed) and not any(
+        n is not None and n.version == 6 for n in allowed
+    )
+
+
+def _forwarded_would_pass(prediction: Prediction, scope: Scope) -> bool:
+    """Whether the caller that a proxy names in its headers would be let in."""
+    rules = scope.inherited("allow", "deny")
+    named = (prediction.request.header(name) for name in ("X-Forwarded-For", "X-Real-IP"))
+    callers = [part.strip() for value in named if value for part in value.split(",")]
+    return any(parse_address(caller) is not None and _passes(rules, caller) for caller in callers)
+
+
+def _return(prediction: Prediction, http: Scope, status: int | None, line: Directive | None) -> Made:
+    facts = _facts(prediction, line, status)
+    if not prediction.named and prediction.request.host and (line is None or _in_server(line, prediction)):
+        return "host.unknown", facts, (prediction.server, line)
+    for condition in _conditions(prediction, line):
+        for variable in variables_in(condition.args[0] if condition.args else ""):
+            known = _KNOWN_VARIABLES.get(variable)
+            if known is not None:
+                return known, facts, (line, condition)
+            block = definition_in(http, variable)
+            if block is not None and block.name in {"map", "geo"}:
+                source = facts | {"variable": variable, "value": _value(condition), "source": place(block)}
+                return "map.forbids", source, (line, condition, block)
+    return "return.forbids", facts, (line,)
+
+
+_KNOWN_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "invalid_referer": "referer.forbids",
+        "secure_link": "secure_link.forbids",
+        "ssl_client_verify": "client_cert.required",
+    }
+)
+
+
+def _value(condition: Directive) -> str:
+    return condition.args[2] if len(condition.args) > 2 else "1"
+
+
+def _conditions(prediction: Prediction, line: Directive | None) -> list[Directive]:
+    """The ``if`` blocks that the deciding line stands in."""
+    if line is None:
+        return []
+    met = [step.directive for step in prediction.steps if step.directive is not None and step.directive.name == "if"]
+    return [block for block in met if any(inside is line for inside in block.walk())]
+
+
+def _in_server(line: Directive, prediction: Prediction) -> bool:
+    return prediction.server is not None and any(inside is line for inside in prediction.server.walk())
+
+
+def _auth_basic(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    return "auth_basic.required", _facts(prediction, line, status), (line,)
+
+
+def _auth_file(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    file = line.args[0] if line is not None else ""
+    return "auth_basic.file_missing", _facts(prediction, line, status, file=file), (line,)
+
+
+def _auth_request(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    uri = line.args[0] if line is not None and line.args else ""
+    answered = status if status in {401, 403} else "something else than 2xx, 401 and 403"
+    return "auth_request.denies", _facts(prediction, line, status, answered=answered, uri=uri), (line,)
+
+
+def _body(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    limit = line.args[0] if line is not None else "1m, the default"
+    wanted = f"{-(-prediction.request.body_bytes * 4 // 3) // (1 << 20) + 1}m"
+    facts = _facts(prediction, line, status, bytes=prediction.request.body_bytes, limit=limit, wanted=wanted)
+    return "body.too_large", facts, (line or prediction.location or prediction.server,)
+
+
+def _head(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    limit = " ".join(line.args) if line is not None else "4 8k, the default"
+    return "headers.too_large", _facts(prediction, line, status, limit=limit), (line or prediction.server,)
+
+
+def _certificate(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    shown = prediction.request.certificate is not Certificate.NONE
+    return "client_cert.rejected" if shown else "client_cert.required", _facts(prediction, line, status), (line,)
+
+
+def _slash(prediction: Prediction, http: Scope, status: int | None, line: Directive | None) -> Made:
+    del http
+    return "location.redirects", _facts(prediction, line, status, target=prediction.request.path + "/"), (line,)
+
+
+def _index(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    return "index.forbidden", _facts(prediction, line, status, folder=prediction.request.path), (line,)
+
+
+def _file(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    return "file.unreadable", _facts(prediction, line, status, file=_path_under(line, prediction)), (line,)
+
+
+def _path_under(line: Directive | None, prediction: Prediction) -> str:
+    return (line.args[0] if line is not None and line.args else "") + prediction.request.path
+
+
+def _missing(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    if not prediction.named and prediction.request.host:
+        return "host.unknown", _facts(prediction, line, status), (prediction.server, line)
+    if prediction.request.method not in {"GET", "HEAD"}:
+        return "location.not_proxied", _facts(prediction, line, status), (prediction.location or prediction.server,)
+    return "location.missing", _facts(prediction, line, status), (line or prediction.location or prediction.server,)
+
+
+def _plain(cause: str) -> _Maker:
+    def make(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+        return cause, _facts(prediction, line, status), (line or prediction.server,)
+
+    return make
+
+
+_MAKERS: Final[Mapping[str, _Maker]] = MappingProxyType(
+    {
+        "access": _access,
+        "return": _return,
+        "rewrite": _return,
+        "auth_basic": _auth_basic,
+        "auth_basic_file": _auth_file,
+        "auth_request": _auth_request,
+        "body_size": _body,
+        "header_size": _head,
+        "uri_size": _head,
+        "client_certificate": _certificate,
+        "plain_http": _plain("tls.plain_http_on_tls_port"),
+        "host_missing": _plain("host.invalid"),
+        "host_invalid": _plain("host.invalid"),
+        "host_doubled": _plain("host.invalid"),
+        "request_line": _plain("request.malformed"),
+        "internal": _plain("internal.location"),
+        "slash_redirect": _slash,
+        "index": _index,
+        "file_permission": _file,
+    }
+)
+
+
+def hidden_status(prediction: Prediction) -> Clue | None:
+    """An ``error_page`` with ``=`` that makes a refusal look like something else."""
+    hidden = prediction.hidden
+    if hidden is None or hidden.status in _HARMLESS or prediction.outcome is not Outcome.ANSWERS:
+        return None
+    if prediction.status is None or prediction.status >= 400:
+        return None
+    facts = facts_of(hidden.page, prediction.request, status=hidden.status, shown=prediction.status)
+    evidence = (f"{hidden.status} by {hidden.mechanism}, shown as {prediction.status} ({place(hidden.page)})",)
+    return Clue(
+        "error_page.hides_status", Certainty.PROVEN, ORIGIN, evidence, facts,
+        asked(prediction.request), prediction.status, culprit(hidden.page),
+    )  # fmt: skip

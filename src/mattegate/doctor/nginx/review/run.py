@@ -1,0 +1,125 @@
+"""The whole review of a configuration: what each request gets, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mattegate.doctor.nginx import foreign
+from mattegate.doctor.nginx.model import Model
+from mattegate.doctor.nginx.request import Outcome, Prediction, Request
+from mattegate.doctor.nginx.review.arriving import losses
+from mattegate.doctor.nginx.review.pages import page_clues
+from mattegate.doctor.nginx.review.refusals import hidden_status, refusal
+from mattegate.doctor.nginx.review.standing import standing
+from mattegate.doctor.nginx.review.usual import usual_requests
+from mattegate.doctor.nginx.review.words import asked, place
+from mattegate.doctor.nginx.state import Surroundings
+from mattegate.doctor.nginx.values import UNKNOWN
+
+if TYPE_CHECKING:
+    from mattegate.doctor.clue import Clue
+    from mattegate.doctor.nginx.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What a review found."""
+
+    clues: tuple[Clue, ...]
+    predictions: tuple[Prediction, ...]
+    checked: tuple[str, ...]
+    not_checked: tuple[str, ...]
+    undecided: tuple[str, ...]
+    """What stands in the way of a word on the requests."""
+
+
+def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundings | None = None) -> Reviewed:
+    """Review a configuration for these requests; for the usual ones where there are none."""
+    around = around or Surroundings()
+    model = Model(tree)
+    asked_for = bool(requests)
+    clues = list(standing(tree, model.http, model.servers))
+    predictions: list[Prediction] = []
+    if not tree.faults:
+        for request in requests or usual_requests(model, around):
+            prediction = model.predict(request, around)
+            predictions.append(prediction)
+            clues += _clues(model, prediction, around, asked_for=asked_for)
+    return Reviewed(
+        clues=tuple(_once(clues)),
+        predictions=tuple(predictions),
+        checked=tuple(dict.fromkeys(asked(prediction.request) for prediction in predictions)),
+        not_checked=tuple(dict.fromkeys(_not_checked(tree, predictions))),
+        undecided=tuple(dict.fromkeys(_undecided(tree, predictions, asked_for=asked_for))),
+    )
+
+
+def _clues(model: Model, prediction: Prediction, around: Surroundings, *, asked_for: bool) -> Iterator[Clue]:
+    assert model.http is not None
+    found = (refusal(prediction, model.http), hidden_status(prediction))
+    if asked_for or prediction.request.label:
+        yield from (clue for clue in found if clue is not None)
+    yield from losses(prediction)
+    yield from page_clues(model, prediction.request, around)
+
+
+def _once(clues: Sequence[Clue]) -> Iterator[Clue]:
+    """The same cause by the same line is told for the first request that shows it."""
+    seen: set[object] = set()
+    for clue in clues:
+        key = (clue.cause, clue.culprit)
+        if key not in seen:
+            seen.add(key)
+            yield clue
+
+
+def _not_checked(tree: Tree, predictions: Sequence[Prediction]) -> Iterator[str]:
+    for problem in tree.unread:
+        yield problem.says
+    for prediction in predictions:
+        yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown)
+        if prediction.scope is not None:
+            yield from (f"{says} ({place(line)})" for says, line in foreign.notes(prediction.scope))
+
+
+def _undecided(tree: Tree, predictions: Sequence[Prediction], *, asked_for: bool) -> Iterator[str]:
+    """A request that could not be followed to its end, a firewall on its way, or a part that was not read."""
+    for prediction in predictions:
+        ended = prediction.outcome is not Outcome.UNDECIDED
+        if asked_for and not ended:
+            yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown)
+        if prediction.scope is not None and prediction.outcome is not Outcome.ANSWERS:
+            yield from (f"{says} ({place(line)})" for says, line in foreign.notes(prediction.scope))
+    yield from (problem.says for problem in tree.unread if not problem.says.partition(":")[0].endswith(_HARMLESS))
+
+
+_HARMLESS = ("mime.types", "fastcgi_params", "uwsgi_params", "scgi_params", ".conf.default")
+"""Files that say nothing about who gets in."""
+
+
+def as_json(prediction: Prediction) -> dict[str, Any]:
+    """One request of the answer's ``requests``."""
+    line, upstream = prediction.decided_by, prediction.upstream
+    return {
+        "request": asked(prediction.request),
+        "host": prediction.request.host,
+        "client": prediction.client or prediction.request.client,
+        "outcome": str(prediction.outcome),
+        "status": prediction.status,
+        "mechanism": prediction.mechanism,
+        "decided_by": {"file": line.file, "line": line.line, "text": line.text} if line is not None else None,
+        "location": prediction.location.text if prediction.location is not None else None,
+        "upstream": {
+            "address": upstream.address,
+            "method": upstream.method,
+            "uri": upstream.uri,
+            "headers": [[name, None if value == UNKNOWN else value] for name, value in upstream.headers],
+        }
+        if upstream is not None
+        else None,
+        "headers": [[name, None if UNKNOWN in value else value] for name, value in prediction.headers],
+        "steps": [f"{step.phase}: {step.says}" for step in prediction.steps],
+        "unknown": list(prediction.unknown),
+    }

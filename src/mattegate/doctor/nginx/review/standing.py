@@ -1,0 +1,101 @@
+"""What is wrong with a configuration whatever is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.answer import Certainty
+from mattegate.doctor.clue import Clue
+from mattegate.doctor.nginx.addresses import parse_network
+from mattegate.doctor.nginx.review.words import ORIGIN, culprit, place
+from mattegate.doctor.nginx.values import has_variables
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.listening import Server
+    from mattegate.doctor.nginx.scope import Scope
+    from mattegate.doctor.nginx.tree import Tree
+
+_LIMITS: Final = {"limit_req": "limit_req_zone", "limit_conn": "limit_conn_zone"}
+
+
+def standing(tree: Tree, http: Scope | None, servers: list[Server]) -> Iterator[Clue]:
+    """Everything that needs no request to be seen."""
+    for problem in tree.faults:
+        facts = {"problem": problem.says, "place": f"{problem.file}:{problem.line}"}
+        evidence = (f"{problem.says} ({problem.file}:{problem.line})",)
+        yield Clue("config.refused", Certainty.PROVEN, ORIGIN, evidence, facts)
+    if http is None:
+        return
+    yield from _zones(tree, http)
+    for scope in _every(server.scope for server in servers):
+        yield from _trusting(scope)
+        yield from _any_opens(scope)
+        yield from _allow_alone(scope)
+
+
+def _every(scopes: Iterator[Scope]) -> Iterator[Scope]:
+    todo = list(scopes)
+    while todo:
+        scope = todo.pop(0)
+        yield scope
+        todo += scope.locations
+
+
+def _clue(cause: str, certainty: Certainty, *lines: Directive, **facts: object) -> Clue:
+    said = {"rule": lines[0].text, "place": place(lines[0])} | {name: str(value) for name, value in facts.items()}
+    evidence = tuple(f"{line.text} ({place(line)})" for line in lines)
+    return Clue(cause, certainty, ORIGIN, evidence, said, culprit=culprit(*lines))
+
+
+def _zones(tree: Tree, http: Scope) -> Iterator[Clue]:
+    """A limit that counts in a zone which nobody defined; of a piece of a configuration that is only likely."""
+    certainty = Certainty.PROVEN if tree.whole and not tree.unread else Certainty.LIKELY
+    for line in http.directive.walk():
+        kind = _LIMITS.get(line.name)
+        if kind is None or not line.args:
+            continue
+        zone = _zone(line)
+        defined = {_zone(other) for other in http.own(kind)}
+        if zone and zone not in defined:
+            yield _clue("limit_req.zone_undefined", certainty, line, zone=zone)
+
+
+def _zone(line: Directive) -> str:
+    if line.name == "limit_conn":
+        return line.args[0]
+    value = next((arg.removeprefix("zone=") for arg in line.args if arg.startswith("zone=")), "")
+    return value.partition(":")[0]
+
+
+def _trusting(scope: Scope) -> Iterator[Clue]:
+    for line in scope.own("set_real_ip_from"):
+        network = parse_network(line.args[0]) if line.args else None
+        if network is not None and network.prefixlen == 0 and _address_matters(scope):
+            yield _clue("realip.trusts_everyone", Certainty.PROVEN, line)
+
+
+def _address_matters(scope: Scope) -> bool:
+    """Whether anything goes by the address that can be forged here."""
+    names = {"allow", "deny", "limit_req", "limit_conn", "geo"}
+    top = [*scope.upwards()][-1]
+    return any(line.name in names for line in top.directive.walk())
+
+
+def _any_opens(scope: Scope) -> Iterator[Clue]:
+    lines = scope.inherited("satisfy")
+    if not lines or lines[-1].args != ("any",) or not (scope.own("satisfy") or scope.own("allow", "deny")):
+        return
+    rules = scope.inherited("allow", "deny")
+    guarded = scope.inherited("auth_basic", "auth_request")
+    if guarded and rules and rules[0].name == "allow" and rules[0].args == ("all",):
+        yield _clue("satisfy.any_opens", Certainty.PROVEN, lines[-1], rules[0], opens="everybody")
+
+
+def _allow_alone(scope: Scope) -> Iterator[Clue]:
+    """``allow`` for some networks, and nothing that keeps the others out."""
+    rules = scope.own("allow", "deny")
+    networks = [rule for rule in rules if rule.args and rule.args != ("all",) and not has_variables(rule.args[0])]
+    if networks and len(networks) == len(rules) and all(rule.name == "allow" for rule in rules):
+        yield _clue("access.allow_without_deny", Certainty.LIKELY, networks[0])
