@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mattegate.doctor.nginx.files import Kind
-from mattegate.doctor.nginx.locating import pattern_of
 from mattegate.doctor.nginx.values import Undecided
-from mattegate.doctor.nginx.variables import Variables
+from mattegate.doctor.nginx.variables import Variables, path_of
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -26,23 +25,6 @@ class Served:
     """The ``Location`` of a folder that was asked for without its slash."""
     index: str = ""
     """The URI of the index page that takes the folder's place."""
-
-
-def path_of(state: State, uri: str) -> str:
-    """The file that a URI stands for. Raises :class:`Undecided`."""
-    lookup = Variables(state)
-    lines = state.scope.inherited("root", "alias")
-    if not lines:
-        raise Undecided("the folder that nginx was built to serve")
-    line = lines[-1]
-    base = lookup.expand(line.args[0])
-    if line.name == "root":
-        return base.rstrip("/") + uri if base != "/" else uri
-    location = state.scope.location
-    pattern = pattern_of(location) if location is not None else None
-    if pattern is None or pattern.regex:
-        return base
-    return base + uri[len(pattern.name) :]
 
 
 def serve(state: State) -> Served:
@@ -63,6 +45,8 @@ def serve(state: State) -> Served:
 
 
 def _folder(state: State) -> Served:
+    if not path_of(state, state.uri).endswith("/"):
+        raise Undecided("what an alias without a slash at its end comes to")
     names = [name for line in state.scope.inherited("index") for name in line.args] or ["index.html"]
     for name in names:
         if name.startswith("/"):
@@ -87,14 +71,24 @@ def _look(state: State, path: str) -> Kind:
     return kind
 
 
-def tried(state: State, line: Directive) -> str:
-    """What ``try_files`` ends with: the URI of the first that exists, or its last word. Raises :class:`Undecided`."""
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What ``try_files`` comes to."""
+
+    uri: str
+    last: bool
+    """Whether nothing existed, so that it is the last word: a URI, ``@name`` or ``=code``."""
+
+
+def tried(state: State, line: Directive) -> Tried:
+    """The first candidate that exists, or the last word. Raises :class:`Undecided`."""
     lookup = Variables(state)
     for candidate in line.args[:-1]:
         uri = lookup.expand(candidate)
         kind = state.around.files.look(path_of(state, uri))
         if kind is Kind.UNKNOWN:
             raise Undecided(f"whether {uri} exists for try_files")
-        if kind is (Kind.FOLDER if candidate.endswith("/") else Kind.FILE):
-            return uri
-    return lookup.expand(line.args[-1])
+        folder = candidate.endswith("/")
+        if kind is (Kind.FOLDER if folder else Kind.FILE):
+            return Tried(uri[:-1] if folder else uri, last=False)
+    return Tried(lookup.expand(line.args[-1]), last=True)

@@ -125,7 +125,7 @@ def _geo(block: Directive, state: State, lookup: Variables) -> str:
     return as_bytes_text(best)
 
 
-def invalid_referer(state: State, lookup: Variables) -> str:
+def invalid_referer(state: State) -> str:
     """``$invalid_referer``: "1" unless ``valid_referers`` names the caller's referer."""
     lines = state.scope.inherited("valid_referers")
     if not lines:

@@ -18,7 +18,7 @@ from mattegate.doctor.nginx.answer_headers import added
 from mattegate.doctor.nginx.content import Served, serve, tried
 from mattegate.doctor.nginx.listening import servers_of
 from mattegate.doctor.nginx.locating import HANDLERS, find, named_location
-from mattegate.doctor.nginx.proxying import proxied
+from mattegate.doctor.nginx.proxying import NoUpstream, proxied
 from mattegate.doctor.nginx.reading import Opened, Refusal, open_request
 from mattegate.doctor.nginx.refusing import NO_SAY, Say, Word
 from mattegate.doctor.nginx.regex import Untranslated
@@ -149,9 +149,7 @@ def _headers(end: _End, state: State) -> Headers:
     found = [*added(state.scope, status, state)]
     if end.location:
         found.append(("Location", _absolute(end.location, state)))
-    if status == 401 and end.mechanism == "auth_basic":
-        realm = Variables(state).expand(state.scope.value("auth_basic"))
-        found.append(("WWW-Authenticate", f'Basic realm="{realm}"'))
+    found += [("WWW-Authenticate", challenge) for challenge in state.challenges]
     return tuple(found)
 
 
@@ -162,7 +160,11 @@ def _absolute(location: str, state: State) -> str:
     if state.scope.switched_on("server_name_in_redirect"):
         host = state.server.names[0]
     usual = 443 if state.tls else 80
-    port = f":{state.port}" if state.port != usual and state.scope.switched_on("port_in_redirect", default=True) else ""
+    port = (
+        f":{state.port}"
+        if state.port not in {usual, 0} and state.scope.switched_on("port_in_redirect", default=True)
+        else ""
+    )
     return f"{'https' if state.tls else 'http'}://{host}{port}{location}"
 
 
@@ -255,7 +257,7 @@ def _located(state: State) -> _End | None:
     _enter(found.scope, state)
     if not state.internal and (state.scope.location or state.scope).own("internal"):
         return _End(Outcome.ANSWERS, 404, "internal", (state.scope.location or state.scope).own("internal")[0])
-    if not state.request.chunked and (too_large := _too_large(state)) is not None:
+    if not state.request.chunked and not state.discarded and (too_large := _too_large(state)) is not None:
         return too_large
     if found.redirect:
         args = f"?{state.args}" if state.args else ""
@@ -279,6 +281,7 @@ def _too_large(state: State) -> _End | None:
     most = size(lines[-1].args[0]) if lines else 1 << 20
     declared = state.request.body_bytes
     if most > 0 and declared > most:
+        state.discarded = True
         return _End(Outcome.ANSWERS, 413, "body_size", lines[-1] if lines else None)
     return None
 
@@ -297,6 +300,9 @@ def _judged(state: State) -> _End:
     if state.main:
         word = refusing.judged(state, (refusing.access, refusing.auth_basic, _ask_elsewhere))
         if word.say is Say.REFUSES:
+            if word.mechanism == "auth_basic":
+                realm = Variables(state).expand(state.scope.value("auth_basic"))
+                state.challenges.append(f'Basic realm="{realm}"')
             return _End(Outcome.ANSWERS, word.status, word.mechanism, word.directive)
     lines = state.scope.own("try_files")
     if lines:
@@ -315,6 +321,7 @@ def _ask_elsewhere(state: State) -> Word:
     asked = replace(
         state, uri=uri, args=args, method="GET", internal=True, untouched=False, located=True, main=False,
         in_error_page=False, final_status=None, captures=(), variables=dict(state.variables), steps=[], unknown=[],
+        challenges=[], discarded=False, proxied="",
     )  # fmt: skip
     end = _walk(asked, None)
     status = end.status
@@ -331,13 +338,13 @@ def _ask_elsewhere(state: State) -> Word:
 
 
 def _tried(state: State, line: Directive) -> _End | None:
-    target = tried(state, line)
-    if target == Variables(state).expand(line.args[-1]):
-        if target.startswith("="):
-            return _End(Outcome.ANSWERS, int(target[1:]), "try_files", line)
-        raise _Again(*(split_args(target) if not target.startswith("@") else (target, "")))
-    state.uri = target
-    return None
+    found = tried(state, line)
+    if not found.last:
+        state.uri = found.uri
+        return None
+    if found.uri.startswith("="):
+        return _End(Outcome.ANSWERS, int(found.uri[1:]), "try_files", line)
+    raise _Again(*((found.uri, "") if found.uri.startswith("@") else split_args(found.uri)))
 
 
 def _content(state: State) -> _End:
@@ -350,11 +357,17 @@ def _content(state: State) -> _End:
     if state.request.chunked and state.main and (too_large := _too_large(state)) is not None:
         return too_large
     if line.name == "proxy_pass":
-        return _End(
-            Outcome.FORWARDS, state.final_status, "proxy_pass", line, upstream=proxied(line, state.scope, state)
-        )
+        return _proxied(line, state)
     upstream = Upstream(line, line.args[0] if line.args else "", state.method, None, ())
     return _End(Outcome.FORWARDS, state.final_status, line.name, line, upstream=upstream)
+
+
+def _proxied(line: Directive, state: State) -> _End:
+    try:
+        upstream = proxied(line, state.scope, state)
+    except NoUpstream:
+        return _End(Outcome.ANSWERS, 500, "upstream_invalid", line)
+    return _End(Outcome.FORWARDS, state.final_status, "proxy_pass", line, upstream=upstream)
 
 
 def _handler(scope: Scope) -> Directive | None:
@@ -403,7 +416,7 @@ def _finished(end: _End, state: State) -> _End:
 
 def _error_page(status: int, state: State) -> tuple[Directive, int | None, str] | None:
     """The line for a status, the status it is shown with (0: that of the page), and where it goes."""
-    if state.in_error_page:
+    if state.in_error_page or state.changes <= 0:
         return None
     for line in state.scope.inherited("error_page"):
         *codes, target = line.args

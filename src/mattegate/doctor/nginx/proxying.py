@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.nginx.locating import pattern_of
 from mattegate.doctor.nginx.request import Upstream
 from mattegate.doctor.nginx.uri import escape_path
-from mattegate.doctor.nginx.values import UNKNOWN, Undecided, expand, expand_where_known, has_variables
+from mattegate.doctor.nginx.values import Undecided, expand, expand_where_known, has_variables
 from mattegate.doctor.nginx.variables import Variables
 
 if TYPE_CHECKING:
@@ -27,20 +27,27 @@ _TAKEN_OUT: Final = frozenset({"te", "keep-alive", "expect", "upgrade", "transfe
 _BODY: Final = frozenset({"content-length", "transfer-encoding"})
 
 
+class NoUpstream(Exception):  # noqa: N818 - the state of an address
+    """A ``proxy_pass`` with variables comes to an address without a host; nginx answers 500."""
+
+
 def proxied(line: Directive, scope: Scope, state: State) -> Upstream:
     """What reaches the upstream by this ``proxy_pass``. Raises :class:`Undecided`."""
     lookup = Variables(state)
     value = lookup.expand(line.args[0])
     scheme, _, rest = value.partition("://")
-    if not rest:
+    if not scheme:
         raise Undecided(f"the upstream {line.args[0]} is no URL")
     authority, uri = _split(rest)
+    if not authority:
+        raise NoUpstream(line.args[0])
+    state.proxied = authority
     return Upstream(
         directive=line,
         address=f"{scheme}://{authority}",
         method=_method(scope, state),
         uri=_target(line, uri, scope, state),
-        headers=headers(scope, state, authority),
+        headers=headers(scope, state),
     )
 
 
@@ -88,31 +95,17 @@ def _spelled(state: State, prefix: str, cut: int) -> str:
     return f"{path}?{state.args}" if state.args else path
 
 
-def headers(scope: Scope, state: State, authority: str) -> Headers:
+def headers(scope: Scope, state: State) -> Headers:
     """The headers that reach the upstream, but those about the body and the connection's framing."""
-    lookup = _Proxied(state, authority)
+    lookup = Variables(state)
     lines = scope.inherited("proxy_set_header")
     given = [(line.args[0], line.args[1]) for line in lines if len(line.args) == 2]
     names = {name.lower() for name, _ in given}
     own = [(name, value) for name, value in _OWN if name.lower() not in names]
     made = [(name, expand_where_known(value, lookup)) for name, value in (*given, *own)]
     passed = _passed(scope, state, names | {"host", "connection"} | _TAKEN_OUT)
-    return tuple((name, value) for name, value in (*made, *passed) if value and name.lower() not in _BODY)
-
-
-class _Proxied(Variables):
-    """Variables of a request for which the upstream is known."""
-
-    def __init__(self, state: State, authority: str) -> None:
-        super().__init__(state)
-        self._authority = authority
-
-    def __call__(self, name: str) -> str:
-        if name == "proxy_host":
-            return "localhost" if self._authority.startswith("unix:") else self._authority
-        if name == "proxy_internal_body_length":
-            return UNKNOWN
-        return super().__call__(name)
+    kept = [(name, value) for name, value in made if value]
+    return tuple((name, value) for name, value in (*kept, *passed) if name.lower() not in _BODY)
 
 
 def _passed(scope: Scope, state: State, replaced: set[str]) -> Headers:

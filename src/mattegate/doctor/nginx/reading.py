@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.addresses import parse_address
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 _METHOD: Final = re.compile(r"[A-Z_-]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+")
 _NAME_WITH_UNDERSCORES: Final = re.compile(r"[A-Za-z0-9_-]+")
-_HOST: Final = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[^:/\\\s]*)(:\d*)?$")
+_HOST: Final = re.compile(r"^(\[[^\]]*\]|[^:/\\\x00-\x20\x7f]*)(:.*)?$")
+_UNIQUE: Final = frozenset(
+    {"if-modified-since", "if-unmodified-since", "if-match", "if-none-match", "if-range", "content-length",
+     "content-range", "transfer-encoding", "expect", "authorization"}
+)  # fmt: skip
+"""Headers that nginx refuses to see twice."""
+_READING_STOPPED: Final = frozenset({"request_line", "uri_size", "host_invalid"})
+"""Refusals that come before the headers behind the request line and ``Host`` are read."""
+_MALFORMED_NAME: Final = re.compile(r"[\x00-\x20\x7f]|^:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Opened:
 
 def open_request(servers: Sequence[Server], request: Request) -> Opened:
     """Read the head of a request. Raises :class:`Undecided`."""
+    request = _with_host(request)
     socket = _socket(servers, request)
     here = at_socket(servers, socket)
     first = default_server(here, socket)
@@ -65,22 +74,33 @@ def open_request(servers: Sequence[Server], request: Request) -> Opened:
     target, refusal = _target(first.scope, request)
     host = _host(target, request)
     kept, dropped = _kept(first.scope, request.headers)
-    by_name = _server(here, host)
+    line = refusal or _request_line_size(first.scope, request)
+    by_name = _server(here, host) if line is None else None
     server, names, captures = by_name or (first, {}, [])
-    checks = (refusal, _line_sizes(first.scope, request), _head(request, host), _tls(server, request, tls=tls))
+    checks = (line, _header_sizes(first.scope, request), _head(request, host), _tls(server, request, tls=tls))
+    found = next((check for check in checks if check is not None), None)
     return Opened(
         server=server,
         target=target,
         host=host,
         port=socket[1],
         tls=tls,
-        headers=kept,
+        headers=() if found is not None and found.mechanism in _READING_STOPPED else kept,
         dropped=dropped,
         named=by_name is not None,
-        refusal=next((check for check in checks if check is not None), None),
+        refusal=found,
         names=tuple(names.items()),
         captures=tuple(captures),
     )
+
+
+def _with_host(request: Request) -> Request:
+    """The request, with a ``Host`` that stands among the other headers in its own place."""
+    host = request.header("Host")
+    if request.host is not None or host is None:
+        return request
+    at = next(at for at, (name, _) in enumerate(request.headers) if name.lower() == "host")
+    return replace(request, host=host, headers=request.headers[:at] + request.headers[at + 1 :])
 
 
 def _server(here: Sequence[Server], host: str) -> tuple[Server, dict[str, str], list[str]] | None:
@@ -94,7 +114,10 @@ def _socket(servers: Sequence[Server], request: Request) -> tuple[str, int]:
     """The socket a request comes in by, where it does not say: that of the server meant for its host, TLS first."""
     if not servers:
         raise Undecided("there is no server")
+    by_unix = [socket for socket in sockets(servers) if socket[0].startswith("unix:")]
     fitting = [socket for socket in sockets(servers) if request.port in {None, socket[1]}]
+    if request.client == "unix:" and by_unix:
+        fitting = by_unix
     if not fitting:
         raise Undecided(f"nothing listens on port {request.port}")
     if request.tls is not None:
@@ -116,7 +139,7 @@ def _distance(servers: Sequence[Server], socket: tuple[str, int], request: Reque
 
 
 def _target(scope: Scope, request: Request) -> tuple[Target, Refusal | None]:
-    nowhere = Target("/", "", request.target, quoted=False)
+    nowhere = Target("", "", "", quoted=False)
     if not _METHOD.fullmatch(request.method):
         return nowhere, Refusal(400, "request_line")
     try:
@@ -130,7 +153,8 @@ def _host(target: Target, request: Request) -> str:
     """The host that counts: an absolute target's before the header's."""
     text = target.host if target.host is not None else as_bytes_text(request.host or "")
     found = _HOST.match(text.lower())
-    return found[1].rstrip(".") if found else ""
+    name = found[1] if found else ""
+    return "" if ".." in name else name.removesuffix(".")
 
 
 def _kept(scope: Scope, headers: Headers) -> tuple[Headers, tuple[str, ...]]:
@@ -138,7 +162,7 @@ def _kept(scope: Scope, headers: Headers) -> tuple[Headers, tuple[str, ...]]:
     valid = _NAME_WITH_UNDERSCORES if scope.switched_on("underscores_in_headers") else _NAME
     kept: list[tuple[str, str]] = []
     dropped: list[str] = []
-    for name, value in headers:
+    for name, value in map(_as_read, headers):
         if ignoring and not valid.fullmatch(name):
             dropped.append(name)
         elif name.lower() != "host":
@@ -146,32 +170,65 @@ def _kept(scope: Scope, headers: Headers) -> tuple[Headers, tuple[str, ...]]:
     return tuple(kept), tuple(dropped)
 
 
-def _line_sizes(scope: Scope, request: Request) -> Refusal | None:
-    """A line must fit into one of the large buffers, and all of them together into all of these."""
+def _as_read(header: tuple[str, str]) -> tuple[str, str]:
+    """A name ends at the first colon, wherever whoever sent it meant it to end."""
+    name, colon, rest = header[0].partition(":")
+    return (name, f"{rest}: {header[1]}") if colon else header
+
+
+def _buffers(scope: Scope) -> tuple[Directive | None, int, int, int]:
+    """The line that says so, the number of large buffers, the size of each, and that of the first small one."""
     lines = scope.inherited("large_client_header_buffers")
     number, each = (int(lines[-1].args[0]), size(lines[-1].args[1])) if lines else (4, 8192)
-    directive = lines[-1] if lines else None
-    first = size(scope.value("client_header_buffer_size", "1k"))
-    request_line = len(request.method) + len(request.target.encode()) + len(" HTTP/1.1") + 3
-    if request_line > max(each, first):
-        return Refusal(414, "uri_size", directive)
-    longest = max((len(f"{name}: {value}".encode()) + 2 for name, value in request.headers), default=0)
-    total = sum(len(f"{name}: {value}".encode()) + 2 for name, value in request.headers)
-    if longest > max(each, first) or total > number * each + first:
+    return (lines[-1] if lines else None), number, each, size(scope.value("client_header_buffer_size", "1k"))
+
+
+def _request_line_size(scope: Scope, request: Request) -> Refusal | None:
+    directive, _, each, first = _buffers(scope)
+    length = len(request.method) + len(request.target.encode()) + len(" HTTP/1.1") + 3
+    return Refusal(414, "uri_size", directive) if length > max(each, first) else None
+
+
+def _header_sizes(scope: Scope, request: Request) -> Refusal | None:
+    """A line must fit into one of the large buffers, and all of them together into all of these."""
+    directive, number, each, first = _buffers(scope)
+    sizes = [len(f"{name}: {value}".encode()) + 2 for name, value in request.headers]
+    if max(sizes, default=0) > max(each, first) or sum(sizes) > number * each + first:
         return Refusal(494, "header_size", directive)
     return None
 
 
 def _head(request: Request, host: str) -> Refusal | None:
+    checks = (_host_line(request, host), _framing(request))
+    found = next((check for check in checks if check is not None), None)
+    if found is None and request.method in {"TRACE", "CONNECT"}:
+        return Refusal(405, "method")
+    return found
+
+
+def _host_line(request: Request, host: str) -> Refusal | None:
     if request.host is None and request.http_version not in {"1.0", "0.9"}:
         return Refusal(400, "host_missing")
-    if request.host and not host:
+    if request.host is not None and not host:
         return Refusal(400, "host_invalid")
     if any(name.lower() == "host" for name, _ in request.headers):
         return Refusal(400, "host_doubled")
-    if request.method in {"TRACE", "CONNECT"}:
-        return Refusal(405, "method")
     return None
+
+
+def _framing(request: Request) -> Refusal | None:
+    if any(_MALFORMED_NAME.search(name) or not name for name, _ in request.headers):
+        return Refusal(400, "header_line")
+    names = [name.lower() for name, _ in request.headers]
+    names += ["transfer-encoding"] if request.chunked else ["content-length"] if request.body_bytes else []
+    if any(names.count(name) > 1 for name in _UNIQUE):
+        return Refusal(400, "header_doubled")
+    coding = "chunked" if request.chunked else request.header("Transfer-Encoding")
+    if coding is None:
+        return None
+    if coding.lower() != "chunked":
+        return Refusal(501, "transfer_coding")
+    return Refusal(400, "body_length") if "content-length" in names or request.http_version == "1.0" else None
 
 
 def _tls(server: Server, request: Request, *, tls: bool) -> Refusal | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from binascii import Error as BadBase64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -12,6 +11,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.addresses import forwarded_address, trusted, within
+from mattegate.doctor.nginx.credentials import basic
 from mattegate.doctor.nginx.files import Kind
 from mattegate.doctor.nginx.values import Undecided
 from mattegate.doctor.nginx.variables import Variables
@@ -57,8 +57,8 @@ def realip(scope: Scope, state: State) -> None:
     if not trusted(state.client, networks):
         return
     values = state.header_list(header)
-    chain = [part for value in values for part in value.split(",")] if header == "x-forwarded-for" else values[:1]
-    if not any(part.strip() for part in chain):
+    chain = [part for value in (values if header == "x-forwarded-for" else values[:1]) for part in _parts(value)]
+    if not chain:
         return
     recursive = scope.switched_on("real_ip_recursive")
     address = forwarded_address(state.client, chain, networks, recursive=recursive)
@@ -66,6 +66,11 @@ def realip(scope: Scope, state: State) -> None:
     if address != state.client:
         state.step("realip", f"{header} makes the client {address}, was {state.client}", lines[-1])
         state.client = address
+
+
+def _parts(value: str) -> list[str]:
+    """Addresses are told apart by commas and spaces alike."""
+    return value.replace(",", " ").split()
 
 
 def access(state: State) -> Word:
@@ -84,10 +89,9 @@ def auth_basic(state: State) -> Word:
     files = state.scope.inherited("auth_basic_user_file")
     if not lines or not files or Variables(state).expand(lines[-1].args[0]).lower() == "off":
         return NO_SAY
-    credentials = _credentials(state.header("authorization"))
+    credentials = basic(state.header("authorization"))
     if credentials is None:
         return Word(Say.REFUSES, "auth_basic", 401, lines[-1])
-    state.user = credentials[0]
     path = Variables(state).expand(files[-1].args[0])
     if state.around.files.look(path) is Kind.MISSING:
         return Word(Say.REFUSES, "auth_basic_file", 403, files[-1])
@@ -98,17 +102,6 @@ def auth_basic(state: State) -> Word:
     return (
         Word(Say.PASSES, "auth_basic", directive=lines[-1]) if good else Word(Say.REFUSES, "auth_basic", 401, lines[-1])
     )
-
-
-def _credentials(value: str | None) -> tuple[str, str] | None:
-    if value is None or value[:6].lower() != "basic ":
-        return None
-    try:
-        text = base64.b64decode(value[6:].strip(), validate=True).decode("latin-1")
-    except (BadBase64, ValueError):
-        return None
-    user, colon, password = text.partition(":")
-    return (user, password) if colon and user else None
 
 
 def _password_fits(known: str, user: str, password: str) -> bool:

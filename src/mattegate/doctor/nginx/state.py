@@ -61,7 +61,7 @@ class State:
     cache: dict[str, str] = field(default_factory=dict)
     """Of maps and geos, which are asked once a request."""
     looking_up: set[str] = field(default_factory=set)
-    changes: int = 10
+    changes: int = 11
     """How often the URI may still change."""
     final_status: int | None = None
     """What ``error_page`` keeps as the status of the answer."""
@@ -69,8 +69,12 @@ class State:
     hidden: Hidden | None = None
     main: bool = True
     """Whether it is no subrequest."""
-    user: str = ""
-    """Of Basic credentials."""
+    proxied: str = ""
+    """The host and port that the request is handed to, once it is."""
+    discarded: bool = False
+    """Whether the body was thrown away, so that its size matters no more."""
+    challenges: list[str] = field(default_factory=list)
+    """The values of ``WWW-Authenticate``."""
     steps: list[Step] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 

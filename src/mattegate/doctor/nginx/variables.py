@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from mattegate.doctor.nginx import mapping
+from mattegate.doctor.nginx.credentials import basic
+from mattegate.doctor.nginx.locating import pattern_of
 from mattegate.doctor.nginx.request import Certificate
 from mattegate.doctor.nginx.uri import argument, as_bytes_text
 from mattegate.doctor.nginx.values import Undecided, expand
@@ -91,7 +93,11 @@ def _cookie(state: State, name: str) -> str:
 
 
 def _content_length(state: State) -> str:
-    if state.request.chunked or (not state.request.body_bytes and state.request.header("content-length") is None):
+    if state.request.chunked:
+        raise Undecided("the length of a chunked body")
+    if not state.request.body_bytes and state.request.header("content-length") is None:
+        return ""
+    if state.request.header("content-length") is not None:
         return state.header("content-length") or ""
     return str(state.request.body_bytes)
 
@@ -114,7 +120,7 @@ def _undecided(what: str) -> str:
 
 
 def _server_name(state: State) -> str:
-    return as_bytes_text(state.server.names[0])
+    return as_bytes_text(state.server.names[0].removeprefix("."))
 
 
 def _document_root(state: State) -> str:
@@ -122,28 +128,50 @@ def _document_root(state: State) -> str:
     return Variables(state).expand(from_alias[-1].args[0]) if from_alias else "/etc/nginx/html"
 
 
+def path_of(state: State, uri: str) -> str:
+    """The file that a URI stands for. Raises :class:`Undecided`."""
+    lookup = Variables(state)
+    lines = state.scope.inherited("root", "alias")
+    if not lines:
+        raise Undecided("the folder that nginx was built to serve")
+    line = lines[-1]
+    base = lookup.expand(line.args[0])
+    if line.name == "root":
+        return base.rstrip("/") + uri if base != "/" else uri
+    location = state.scope.location
+    pattern = pattern_of(location) if location is not None else None
+    if pattern is None or pattern.regex:
+        return base
+    return base + uri[len(pattern.name) :]
+
+
+def _request_filename(state: State) -> str:
+    return path_of(state, state.uri)
+
+
 def _forwarded_for(state: State) -> str:
-    before = ", ".join(state.header_list("x-forwarded-for"))
-    return f"{before}, {state.client}" if before else state.client
+    return ", ".join([*state.header_list("x-forwarded-for"), state.client])
 
 
 def _proxy_host(state: State) -> str:
-    address = _proxied(state)
-    return address.partition("/")[0]
+    return "localhost" if state.proxied.startswith("unix:") else state.proxied
 
 
 def _proxy_port(state: State) -> str:
-    host = _proxy_host(state)
-    port = host.rpartition(":")[2]
-    return port if port.isdecimal() else "80"
+    port = state.proxied.rpartition(":")[2]
+    return port if port.isdecimal() or not state.proxied else "80"
 
 
-def _proxied(state: State) -> str:
-    lines = state.scope.inherited("proxy_pass")
-    if not lines:
-        raise Undecided("$proxy_host outside of a proxied location")
-    value = Variables(state).expand(lines[-1].args[0])
-    return value.partition("://")[2]
+def _invalid_referer(state: State) -> str:
+    """Asked once a request, by the rules of the block that asks first."""
+    if "invalid_referer" not in state.cache:
+        state.cache["invalid_referer"] = mapping.invalid_referer(state)
+    return state.cache["invalid_referer"]
+
+
+def _user(state: State) -> str:
+    credentials = basic(state.header("authorization"))
+    return credentials[0] if credentials is not None else ""
 
 
 _SIMPLE: Final[Mapping[str, Callable[[State], str]]] = MappingProxyType(
@@ -159,7 +187,7 @@ _SIMPLE: Final[Mapping[str, Callable[[State], str]]] = MappingProxyType(
         "scheme": lambda state: "https" if state.tls else "http",
         "https": lambda state: "on" if state.tls else "",
         "server_name": _server_name,
-        "server_port": lambda state: str(state.port),
+        "server_port": lambda state: str(state.port or ""),
         "server_protocol": lambda state: f"HTTP/{state.request.http_version}",
         "request": lambda state: f"{state.request.method} {state.request.target} HTTP/{state.request.http_version}",
         "remote_addr": lambda state: state.client,
@@ -169,10 +197,11 @@ _SIMPLE: Final[Mapping[str, Callable[[State], str]]] = MappingProxyType(
         "proxy_port": _proxy_port,
         "content_type": lambda state: state.header("content-type") or "",
         "content_length": _content_length,
-        "remote_user": lambda state: state.user,
+        "remote_user": _user,
         "document_root": _document_root,
+        "request_filename": _request_filename,
         "ssl_client_verify": _verify,
-        "invalid_referer": lambda state: mapping.invalid_referer(state, Variables(state)),
+        "invalid_referer": _invalid_referer,
         "secure_link": lambda state: mapping.secure_link(state, Variables(state)),
         "secure_link_expires": lambda state: mapping.secure_link_expires(state, Variables(state)),
         "nginx_version": lambda _: _undecided("the version of nginx"),

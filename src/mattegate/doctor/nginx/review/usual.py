@@ -59,5 +59,5 @@ def _below(scope: Scope) -> Iterator[str]:
 
 def _set(path: str, host: str) -> Iterator[Request]:
     yield Request("POST", path, host, (_KEY, ("Content-Type", "image/png")), body_bytes=60_000)
-    yield Request("POST", path, host, (_KEY, _ORIGIN, ("Content-Type", "image/png")))
+    yield Request("POST", path, host, (_KEY, _ORIGIN, ("Content-Type", "multipart/form-data; boundary=b")))
     yield Request("POST", path, host, (_KEY, ("Content-Type", "image/png")), body_bytes=_UPLOAD, label="9 MB upload")
