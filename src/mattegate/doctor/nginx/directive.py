@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_NEEDS_QUOTES: Final = frozenset(" \t\r\n;{}\"'#")
+_BARE: Final = re.compile(r"[A-Za-z0-9_./:=$~^*@%+,?!|()\[\]-]+")
+_ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Directive:
     @property
     def text(self) -> str:
         """One line, as it could stand in the file; a block only by its head."""
-        words = " ".join([self.name, *map(quoted, self.args)])
+        words = " ".join([self.name, *map(spelled, self.args)])
         return words + (";" if self.block is None else " { … }")
 
     @property
@@ -44,8 +46,8 @@ class Directive:
             yield from child.walk()
 
 
-def quoted(arg: str) -> str:
-    """An argument as it must be spelled to be read as one word again."""
-    if arg and not _NEEDS_QUOTES.intersection(arg) and not arg.endswith("\\"):
-        return arg
-    return '"' + arg.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def spelled(word: str) -> str:
+    """A word as nginx must find it to read exactly this word, on one line."""
+    if _BARE.fullmatch(word):
+        return word
+    return '"' + "".join(_ESCAPES.get(char, char) for char in word) + '"'

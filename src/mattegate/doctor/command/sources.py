@@ -1,0 +1,103 @@
+"""What was given: files, addresses, standard input; what each is, and what it says.
+
+Only what was named is read. Text from standard input has no file system.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from mattegate.doctor.nginx.tree import Tree, read_file, read_text
+from mattegate.doctor.observation import Observation
+from mattegate.doctor.readers import HEAD_BYTES, Reader, Unreadable, by_name, head_text, recognise
+
+STDIN: Final = "-"
+_URL: Final = re.compile(r"^https?://[^\s/]+", re.IGNORECASE)
+_BLOCKS: Final = r"server|http|events|upstream\s+\S+|(?:location|map|geo)\s+[^{;\n]+|if\s*\([^\n]*\)"
+_LINES: Final = (
+    "proxy_pass|server_name|listen|allow|deny|add_header|limit_req|limit_req_zone|proxy_set_header|client_max_body_size|"
+    "worker_processes|include|auth_basic|satisfy|set_real_ip_from|return|rewrite|error_page"
+)
+_NGINX: Final = re.compile(rf"^[ \t]*(?:(?:{_BLOCKS})\s*\{{|(?:{_LINES})\s[^;\n]*;)", re.MULTILINE)
+_DUMP: Final = re.compile(r"^# configuration file \S.*:\s*$", re.MULTILINE)
+
+
+class BadInput(Exception):  # noqa: N818 - the state of what was given
+    """Something that was given cannot be used; the message is a sentence for the person who gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one input came to."""
+
+    name: str
+    kind: str
+    """``nginx``, or the reader's name."""
+    tree: Tree | None = None
+    observations: tuple[Observation, ...] = ()
+
+
+def is_url(text: str) -> bool:
+    """Whether an input is an address to probe."""
+    return bool(_URL.match(text))
+
+
+def looks_like_nginx(head: str, name: str) -> bool:
+    """Whether a text is a configuration of nginx, or a piece of one."""
+    if _DUMP.search(head):
+        return True
+    if Path(name).suffix in {".har", ".json", ".log", ".yml", ".yaml"}:
+        return False
+    return bool(_NGINX.search(head))
+
+
+def read_source(name: str, stdin: BinaryIO, *, as_name: str = "", roots: Sequence[Path] = (), most: int = 0) -> Read:
+    """Read one input, ``-`` for standard input. Raises :class:`BadInput`."""
+    try:
+        if name == STDIN:
+            return _read_stream(BytesIO(stdin.read()), "standard input", as_name)
+        path = Path(name)
+        with path.open("rb") as file:
+            head = head_text(file.read(HEAD_BYTES))
+            if as_name == "nginx" or (not as_name and looks_like_nginx(head, name)):
+                return Read(name, "nginx", tree=read_file(path, roots))
+            file.seek(0)
+            return _observed(file, name, _reader(head, name, as_name))
+    except OSError as error:
+        raise BadInput(f"{name}: {error.strerror or error}") from error
+    except Unreadable as error:
+        raise BadInput(f"{name}: {error}") from error
+
+
+def _read_stream(stream: BytesIO, name: str, as_name: str) -> Read:
+    head = head_text(stream.getvalue()[:HEAD_BYTES])
+    if as_name == "nginx" or (not as_name and looks_like_nginx(head, name)):
+        return Read(name, "nginx", tree=read_text(stream.getvalue().decode("utf-8", "surrogateescape"), name))
+    return _observed(stream, name, _reader(head, name, as_name))
+
+
+def _reader(head: str, name: str, as_name: str) -> Reader:
+    reader = by_name(as_name) if as_name else recognise(head, name)
+    if reader is None:
+        raise Unreadable("this is no kind of input that is known; say which with --as (see --help)")
+    return reader
+
+
+def _observed(stream: BinaryIO, name: str, reader: Reader) -> Read:
+    return Read(name, reader.name, observations=tuple(_bounded(reader.read(stream, name))))
+
+
+_MOST_OBSERVED: Final = 20_000
+
+
+def _bounded(observations: Iterator[Observation]) -> Iterator[Observation]:
+    """Readers merge what is alike; what is left of an input is bounded here all the same."""
+    for number, observation in enumerate(observations):
+        if number >= _MOST_OBSERVED:
+            return
+        yield observation
