@@ -90,6 +90,8 @@ class Finding:
     culprit: tuple[Culprit, ...] = ()
     evidence: tuple[str, ...] = ()
     remedy: str = ""
+    change: str = ""
+    """The smallest change to a file that mends it, as a unified diff; empty where there is none to give."""
     next: str = ""
     """A command to run next; empty where the remedy is all there is to do."""
     tell_apart: str = ""
@@ -109,6 +111,7 @@ class Finding:
             "culprit": [culprit.as_json() for culprit in self.culprit],
             "evidence": list(self.evidence),
             "remedy": self.remedy,
+            "change": self.change,
             "next": self.next,
             "tell_apart": self.tell_apart,
             "verified_by": list(self.verified_by),

@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. A finding is as certain as its strongest clue. Two independent origins that each call a cause possible make it likely;
+1. A finding is as certain as its strongest clue. Two independent origins that call a cause possible make it likely;
    nothing but a clue that is proven by itself makes it proven.
 2. Whoever answered last in a chain was reached: where an inner layer is proven to have answered a request, an outer
    layer's clue about the same request and status falls by one step, and says why. It is never dropped.
@@ -11,7 +11,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -146,10 +146,16 @@ def _meets(one: Clue, other: Clue) -> bool:
 
 def with_proof(answer: Answer, cause: str, sentence: str) -> Answer:
     """The answer, where an experiment bore a finding out."""
-    findings = tuple(
-        replace(each, verified_by=(*each.verified_by, sentence), certainty=Certainty.PROVEN)
-        if each.cause == cause
-        else each
-        for each in answer.findings
+    return _changed(
+        answer, cause, lambda each: replace(each, verified_by=(*each.verified_by, sentence), certainty=Certainty.PROVEN)
     )
+
+
+def with_change(answer: Answer, cause: str, change: str) -> Answer:
+    """The answer, where a change to a file mends a finding."""
+    return _changed(answer, cause, lambda each: each if each.change else replace(each, change=change))
+
+
+def _changed(answer: Answer, cause: str, change: Callable[[Finding], Finding]) -> Answer:
+    findings = tuple(change(each) if each.cause == cause else each for each in answer.findings)
     return replace(answer, findings=findings)

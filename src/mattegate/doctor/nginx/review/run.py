@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mattegate.doctor.nginx import foreign
+from mattegate.doctor.nginx.fixing import Fix, fix_of
 from mattegate.doctor.nginx.model import Model
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.arriving import losses
@@ -33,6 +34,8 @@ class Reviewed:
     not_checked: tuple[str, ...]
     undecided: tuple[str, ...]
     """What stands in the way of a word on the requests."""
+    fixes: tuple[Fix, ...] = ()
+    """Changes that mend what was found, each with the request that shows it."""
 
 
 def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundings | None = None) -> Reviewed:
@@ -42,17 +45,21 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
     asked_for = bool(requests)
     clues = list(standing(tree, model.http, model.servers))
     predictions: list[Prediction] = []
+    fixes: list[Fix] = []
     if not tree.faults:
         for request in requests or usual_requests(model, around):
             prediction = model.predict(request, around)
             predictions.append(prediction)
-            clues += _clues(model, prediction, around, asked_for=asked_for)
+            found = list(_clues(model, prediction, around, asked_for=asked_for))
+            clues += found
+            fixes += [fix for clue in found if (fix := fix_of(clue, prediction)) is not None]
     return Reviewed(
         clues=tuple(_once(clues)),
         predictions=tuple(predictions),
         checked=tuple(dict.fromkeys(asked(prediction.request) for prediction in predictions)),
         not_checked=tuple(dict.fromkeys(_not_checked(tree, predictions))),
         undecided=tuple(dict.fromkeys(_undecided(tree, predictions, asked_for=asked_for))),
+        fixes=tuple({fix.cause: fix for fix in reversed(fixes)}.values()),
     )
 
 

@@ -1,0 +1,164 @@
+"""From what was given to one answer: read, review, probe, match, prove, join.
+
+1. Every input is read; a configuration becomes a tree, everything else observations.
+2. The refusals among the observations are asked of the configuration as well: same method, path, host and client.
+3. Signatures look at every observation; a refusal that none of them knows is said to be undecided.
+4. Where it is asked for, the findings that have a change are tried on a real nginx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from mattegate.doctor.answer import Answer
+from mattegate.doctor.attribution import Evidence, join, with_change, with_proof
+from mattegate.doctor.aws import refine
+from mattegate.doctor.clue import Clue
+from mattegate.doctor.command.sources import Read, read_source
+from mattegate.doctor.nginx.edits import describe
+from mattegate.doctor.nginx.files import ThisMachine
+from mattegate.doctor.nginx.fixing import Fix
+from mattegate.doctor.nginx.request import Request
+from mattegate.doctor.nginx.review.run import Reviewed, as_json, review_tree
+from mattegate.doctor.nginx.state import Surroundings
+from mattegate.doctor.nginx.tree import Tree
+from mattegate.doctor.observation import Observation
+from mattegate.doctor.probe.plan import ProbePlan, probe
+from mattegate.doctor.prove.proof import CannotProve, prove
+from mattegate.doctor.signatures import Matcher, signatures
+
+_MOST_ASKED: Final = 24
+_NOT_SENT: Final = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to do."""
+
+    sources: tuple[str, ...] = ()
+    """Files, and ``-`` for standard input."""
+    as_name: str = ""
+    roots: tuple[Path, ...] = ()
+    requests: tuple[Request, ...] = ()
+    """Named on the command line."""
+    probes: tuple[ProbePlan, ...] = ()
+    files: bool = True
+    """Whether the paths of a configuration that was read from a file are this machine's."""
+    prove: bool = False
+    now: float = 0.0
+
+
+@dataclass(slots=True)
+class _Found:
+    clues: list[Clue] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+    requests: list[dict[str, object]] = field(default_factory=list)
+
+
+def examine(wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Answer:
+    """One answer from everything that was given. Raises :class:`~mattegate.doctor.command.sources.BadInput`."""
+    found = _Found()
+    reads = [_read(name, wanted, stdin, tell) for name in wanted.sources]
+    observations = [observation for read in reads for observation in read.observations]
+    found.checked += [f"{read.name} ({read.kind})" for read in reads if read.tree is None]
+    observations += _probed(wanted, found, tell)
+    trees = [read.tree for read in reads if read.tree is not None]
+    fixes: list[tuple[Tree, Fix]] = []
+    for tree in trees:
+        fixes += [(tree, fix) for fix in _review(tree, wanted, observations, found)]
+    _match(observations, found)
+    answer = join(Evidence(found.clues, found.checked, found.not_checked, found.undecided, found.requests))
+    return _mended(answer, fixes, wanted, tell)
+
+
+def _read(name: str, wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Read:
+    tell(f"reading {name}")
+    return read_source(name, stdin, as_name=wanted.as_name, roots=wanted.roots)
+
+
+def _probed(wanted: Wanted, found: _Found, tell: Callable[[str], None]) -> Iterator[Observation]:
+    for plan in wanted.probes:
+        result = probe(plan, lambda seen: tell(f"{seen.method} {seen.path} {seen.via}: {seen.status or seen.message}"))
+        found.clues += result.clues
+        found.checked += result.checked
+        found.not_checked += result.not_checked
+        yield from result.observations
+
+
+def _review(tree: Tree, wanted: Wanted, observations: Sequence[Observation], found: _Found) -> Sequence[Fix]:
+    here = wanted.files and not tree.pasted
+    around = Surroundings(files=ThisMachine(wanted.roots), now=wanted.now) if here else Surroundings(now=wanted.now)
+    requests = [*wanted.requests, *_asked(observations)][:_MOST_ASKED]
+    reviewed: Reviewed = review_tree(tree, requests, around)
+    found.clues += reviewed.clues
+    found.checked += reviewed.checked
+    found.not_checked += reviewed.not_checked
+    found.undecided += reviewed.undecided
+    found.requests += [as_json(prediction) for prediction in reviewed.predictions]
+    return reviewed.fixes
+
+
+def _asked(observations: Iterable[Observation]) -> Iterator[Request]:
+    """The refused requests among the observations, once each."""
+    seen: set[tuple[str, str, str, str]] = set()
+    for observation in observations:
+        key = (observation.method, observation.path, observation.host, observation.client)
+        refused = observation.status is None or observation.status >= 400
+        if not refused or not observation.method or not observation.path.startswith("/") or key in seen:
+            continue
+        seen.add(key)
+        yield _request(observation)
+
+
+def _request(seen: Observation) -> Request:
+    """A request as it was seen; its client, where nobody saw that, is a stranger."""
+    headers = tuple((name, value) for name, value in seen.request_headers if name not in _NOT_SENT and name[:1] != ":")
+    length = seen.request_header("content-length") or ""
+    request = Request(
+        method=seen.method,
+        target=seen.path,
+        host=seen.host or None,
+        headers=headers,
+        body_bytes=int(length) if length.isdecimal() and len(length) < 12 else 0,
+        tls={"https": True, "http": False}.get(seen.scheme),
+        label=f"as seen in {seen.place}",
+    )
+    request = request if request.host else replace(request, host="localhost")
+    return replace(request, client=seen.client) if seen.client else request
+
+
+def _match(observations: Sequence[Observation], found: _Found) -> None:
+    matcher = Matcher(signatures())
+    for observation in observations:
+        clues = [*matcher.clues(observation), *refine(observation)]
+        found.clues += clues
+        if not clues and observation.status is not None and observation.status >= 400:
+            what = f"{observation.request} was answered {observation.status}"
+            found.undecided.append(f"{observation.place}: {what}, and nothing shows by whom")
+
+
+def _mended(answer: Answer, fixes: Sequence[tuple[Tree, Fix]], wanted: Wanted, tell: Callable[[str], None]) -> Answer:
+    """The answer with the changes that mend its findings, tried out where that is asked for."""
+    for tree, fix in fixes:
+        answer = with_change(answer, fix.cause, "\n".join(describe(edit) for edit in fix.edits))
+        if wanted.prove:
+            tell(f"trying {fix.cause} on a real nginx")
+            answer = _proven(answer, tree, fix, here=wanted.files and not tree.pasted)
+    return answer
+
+
+def _proven(answer: Answer, tree: Tree, fix: Fix, *, here: bool) -> Answer:
+    try:
+        proof = prove(tree.directives, fix.request, fix.edits, files_here=here)
+    except CannotProve as error:
+        return replace(answer, not_checked=(*answer.not_checked, f"{fix.cause} on a real nginx: {error}"))
+    notes = tuple(f"in the experiment: {note}" for note in (*proof.substitutions, *proof.not_checked))
+    answer = replace(answer, not_checked=tuple(dict.fromkeys((*answer.not_checked, *notes))))
+    if not proof.changes:
+        return replace(answer, not_checked=(*answer.not_checked, f"{fix.cause}: {proof.sentence}"))
+    return with_proof(answer, fix.cause, proof.sentence)

@@ -1,0 +1,105 @@
+"""One command line from its words to its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, Final, TextIO
+
+from mattegate.doctor.answer import Answer, Verdict
+from mattegate.doctor.causes import Cause, causes
+from mattegate.doctor.command.arguments import COMMANDS, Usage, headers_of, parser, wanted_of
+from mattegate.doctor.command.gathering import examine
+from mattegate.doctor.command.pages import ask_as_page
+from mattegate.doctor.command.sources import BadInput
+from mattegate.doctor.render import as_json, as_markdown, as_page, as_text, shareable
+
+_CODES: Final = {Verdict.CLEAN: 0, Verdict.FAULT: 3, Verdict.UNDECIDED: 4}
+FAILED: Final = 1
+USAGE: Final = 2
+
+
+def main(
+    argv: Sequence[str], stdin: BinaryIO, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str] | None = None
+) -> int:
+    """Run ``mattegate doctor ARGV``; returns the exit code."""
+    environ = os.environ if environ is None else environ
+    command = argv[0] if argv and argv[0] in COMMANDS else ""
+    try:
+        options = parser(command).parse_args(list(argv[1:] if command else argv))
+        return _run(command, options, stdin, stdout, stderr, environ)
+    except SystemExit as ended:  # --help
+        return int(ended.code or 0)
+    except Usage as error:
+        stderr.write(f"mattegate doctor: {error}\n")
+        return USAGE
+    except BadInput as error:
+        stderr.write(f"mattegate doctor: {error}\n")
+        return FAILED
+
+
+def _run(
+    command: str,
+    options: argparse.Namespace,
+    stdin: BinaryIO,
+    stdout: TextIO,
+    stderr: TextIO,
+    environ: Mapping[str, str],
+) -> int:
+    def tell(line: str) -> None:
+        if options.verbose or stderr.isatty():
+            stderr.write(f"  {line}\n")
+
+    if command == "causes":
+        return _causes(options.code, stdout, language=options.language)
+    if command == "cors":
+        answer = ask_as_page(
+            options.url,
+            options.origin,
+            options.method,
+            headers_of(options.header),
+            include=options.credentials,
+            upload_listener=options.upload_listener,
+        )
+    else:
+        answer = examine(wanted_of(options, environ), stdin, tell)
+    _show(shareable(answer) if options.share else answer, options, stdout)
+    return _CODES[answer.verdict]
+
+
+def _show(answer: Answer, options: argparse.Namespace, stdout: TextIO) -> None:
+    if options.html is not None:
+        options.html.write_text(as_page(answer, title="mattegate doctor", language=options.language), "utf-8")
+    if options.markdown is not None:
+        options.markdown.write_text(as_markdown(answer, language=options.language), "utf-8")
+    if options.json:
+        stdout.write(as_json(answer) + "\n")
+        return
+    colour = stdout.isatty() and not options.plain and "NO_COLOR" not in os.environ
+    plain = options.plain or "utf" not in (stdout.encoding or "").lower()
+    width = shutil.get_terminal_size((100, 24)).columns
+    stdout.write(
+        as_text(answer, width=width, colour=colour, verbose=options.verbose, plain=plain, language=options.language)
+        + "\n"
+    )
+
+
+def _causes(code: str, stdout: TextIO, *, language: str) -> int:
+    if not code:
+        for cause in sorted(causes().values(), key=lambda cause: (cause.layer, cause.code)):
+            stdout.write(f"{cause.layer:<20} {cause.code:<36} {_title(cause, language)}\n")
+        return 0
+    found = causes().get(code)
+    if found is None:
+        near = [known for known in causes() if code.split(".")[-1] in known][:8]
+        raise Usage(f"no cause is called {code!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    remedy = found.remedy_zh if language == "zh" else found.remedy
+    stdout.write(f"{found.code} ({found.layer})\n\n{_title(found, language)}\n\n{found.meaning}\n\n{remedy}\n")
+    stdout.write(f"\n{found.check}\n\n{found.cite}\n" if found.check else f"\n{found.cite}\n")
+    return 0
+
+
+def _title(cause: Cause, language: str) -> str:
+    return cause.title_zh if language == "zh" else cause.title

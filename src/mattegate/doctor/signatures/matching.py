@@ -1,0 +1,184 @@
+"""What the signatures say about an observation. Compiled once; an observation costs a handful of look-ups.
+
+1. An entry is tried only on the formats and statuses that it names: two look-ups give the short list.
+2. A plain text that must be there is looked for before any pattern.
+3. An entry's texts are looked at in its own order, the body last; the first that does not fit ends it.
+4. Whatever an entry finds by name becomes a fact for the sentences of its cause.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.clue import Clue
+from mattegate.doctor.signatures.entry import FACTS, Match, Signature, Spot, Where, signatures
+from mattegate.doctor.signatures.literals import literal
+
+if TYPE_CHECKING:
+    from mattegate.doctor.observation import Headers, Observation
+
+_LONGEST: Final = 16_384
+"""Characters of a text that are searched: no more of an answer's body is kept, and no honest log line is longer."""
+
+_UNKNOWN: Final = MappingProxyType(
+    {
+        "status": "an error",
+        "path": "the path",
+        "host": "the host",
+        "client": "the client",
+        "method": "the request",
+    }
+)
+"""What a sentence says for a member that was not seen."""
+
+
+class Matcher:
+    """All signatures, ordered by what they apply to."""
+
+    def __init__(self, entries: Iterable[Signature] | None = None) -> None:
+        by_format: dict[str, list[_Tried]] = defaultdict(list)
+        anywhere: list[_Tried] = []
+        for entry in signatures() if entries is None else entries:
+            tried = _Tried.of(entry)
+            for name in entry.match.formats:
+                by_format[name].append(tried)
+            if not entry.match.formats:
+                anywhere.append(tried)
+        self._anywhere = _ByStatus(anywhere)
+        self._by_format = {name: _ByStatus([*some, *anywhere]) for name, some in by_format.items()}
+
+    def clues(self, observation: Observation) -> Iterator[Clue]:
+        """One clue for each entry that fits, in the order of the files."""
+        texts = _Texts(observation)
+        for tried in self._by_format.get(observation.format, self._anywhere).of(observation.status):
+            if tried.literal not in texts.at(tried.spot):
+                continue
+            found = _found(tried.entry.match, texts)
+            if found is not None:
+                yield _clue(tried.entry, found, observation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """An entry, and the one text that is cheapest to rule it out by."""
+
+    entry: Signature
+    spot: Spot
+    literal: str
+    """Must stand at the spot; empty where nothing is certain."""
+
+    @classmethod
+    def of(cls, entry: Signature) -> _Tried:
+        needed = [(pattern.spot, literal(pattern.regex.pattern)) for pattern in entry.match.patterns]
+        spot, text = max(needed, key=lambda pair: len(pair[1]), default=(Spot(Where.MEMBER, "message"), ""))
+        return cls(entry, spot, text)
+
+
+class _ByStatus:
+    """Entries by the status they ask for."""
+
+    def __init__(self, entries: list[_Tried]) -> None:
+        asked = {status for tried in entries for status in tried.entry.match.statuses}
+        self._others = tuple(tried for tried in entries if not tried.entry.match.statuses)
+        self._known = {
+            status: tuple(
+                tried for tried in entries if status in tried.entry.match.statuses or not tried.entry.match.statuses
+            )
+            for status in asked
+        }
+
+    def of(self, status: int | None) -> tuple[_Tried, ...]:
+        return self._others if status is None else self._known.get(status, self._others)
+
+
+class _Texts:
+    """The texts of one observation, each taken out once."""
+
+    __slots__ = ("_headers", "_seen", "_taken")
+
+    def __init__(self, observation: Observation) -> None:
+        self._seen = observation
+        self._taken: dict[Spot, str] = {}
+        self._headers: dict[Where, dict[str, str]] = {}
+
+    def at(self, spot: Spot) -> str:
+        """The text, empty where it is absent."""
+        text = self._taken.get(spot)
+        if text is None:
+            text = self._taken[spot] = self._take(spot)[:_LONGEST]
+        return text
+
+    def _take(self, spot: Spot) -> str:
+        if spot.where is Where.MEMBER:
+            text: str = getattr(self._seen, spot.name)
+            return text
+        if spot.where is Where.FIELD:
+            return self._seen.fields.get(spot.name, "")
+        return self._joined(spot.where).get(spot.name, "")
+
+    def _joined(self, where: Where) -> dict[str, str]:
+        if where not in self._headers:
+            seen = self._seen
+            self._headers[where] = _by_name(seen.response_headers if where is Where.HEADER else seen.request_headers)
+        return self._headers[where]
+
+
+def _by_name(headers: Headers) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def _found(match: Match, texts: _Texts) -> Mapping[str, str] | None:
+    """What the patterns found by name; ``None`` where one does not fit."""
+    if any(texts.at(spot) for spot in match.absent):
+        return None
+    facts: dict[str, str] = {}
+    for pattern in match.patterns:
+        hit = pattern.regex.search(texts.at(pattern.spot))
+        if hit is None:
+            return None
+        facts |= {name: text for name, text in hit.groupdict().items() if text}
+    if any(pattern.regex.search(texts.at(pattern.spot)) for pattern in match.none):
+        return None
+    return facts
+
+
+def _clue(entry: Signature, found: Mapping[str, str], observation: Observation) -> Clue:
+    facts = {**_members(observation), **found}
+    words = _Words(facts)
+    facts = {name: fact.format_map(words) for name, fact in entry.facts.items()} | facts
+    return Clue(
+        cause=entry.cause,
+        certainty=entry.certainty,
+        origin=f"signature {entry.id}",
+        evidence=(f"{entry.says.format_map(words)} ({_place(observation)})",),
+        facts=facts,
+        request=observation.request,
+        status=observation.status,
+        remedy=entry.remedy.format_map(words),
+        next=entry.next.format_map(words),
+        tell_apart=entry.tell_apart,
+    )
+
+
+def _members(observation: Observation) -> dict[str, str]:
+    seen = {name: getattr(observation, name) for name in sorted(FACTS)}
+    return {name: str(value) for name, value in seen.items() if value not in {None, ""}}
+
+
+def _place(observation: Observation) -> str:
+    more = f", seen {observation.count} times" if observation.count > 1 else ""
+    return f"{observation.place}{more}"
+
+
+class _Words(dict[str, str]):
+    """Facts for a sentence, where one that was not seen has a plain word instead."""
+
+    def __missing__(self, name: str) -> str:
+        return _UNKNOWN.get(name, "something")
