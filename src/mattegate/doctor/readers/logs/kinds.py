@@ -1,0 +1,172 @@
+"""Like and like together: of each kind of observation one is kept, with how often it was seen. Bounded.
+
+Rules of this file:
+
+1. What is counted is never lost: beyond the bound lines fall to a coarser kind, then to one count that is told.
+2. A coarser kind does not claim what differs between its lines: neither client nor request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mattegate.doctor.observation import Observation, Place
+from mattegate.doctor.readers.logs.formats import Format, Sketch
+from mattegate.doctor.readers.logs.moments import utc_text
+
+KINDS: Final = 4_096
+COARSE_KINDS: Final = 512
+PASSING_KINDS: Final = 256
+_MOST_SKETCHES: Final = 32_768
+_KEPT_LINE: Final = 2_048
+_VARYING: Final = re.compile(r"\d+|\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
+_QUOTED: Final = re.compile(rb'"[^"]*"|\d+')
+
+_NONE: Final = Format("app-log", (), lambda line: None, lambda line: None)
+
+Told = Callable[[Format, bytes], Observation | None]
+"""What a line of a format says; the line as the input has it."""
+
+
+@dataclass(slots=True)
+class Kind:
+    """The first of its kind, how many there were, and the newest as the input has it (empty where it is too long)."""
+
+    format: Format
+    first: Observation
+    count: int = 1
+    newest: bytes = b""
+
+    def again(self, raw: bytes, *, times: int = 1) -> None:
+        """More of it, of which ``raw`` is the newest."""
+        self.count += times
+        if len(raw) <= _KEPT_LINE:
+            self.newest = raw
+
+
+class Kinds:
+    """All kinds of one input."""
+
+    def __init__(self, most: int = KINDS, *, coarse: int = COARSE_KINDS) -> None:
+        self._most = most
+        self._most_coarse = coarse
+        self._sketches: dict[tuple[str, Sketch], Kind] = {}
+        self._kinds: dict[tuple[object, ...], Kind] = {}
+        self._coarse: dict[tuple[object, ...], Kind] = {}
+        self._passing: dict[tuple[object, ...], Kind] = {}
+        self._more = Kind(_NONE, Observation("app-log", Place("")), 0)
+
+    def again(self, name: str, sketch: Sketch, raw: bytes) -> bool:
+        """Count one more line of a sketch that was seen; ``False`` where it was not."""
+        kind = self._sketches.get((name, sketch))
+        if kind is None:
+            return False
+        kind.count += 1
+        if len(raw) <= _KEPT_LINE:
+            kind.newest = raw
+        return True
+
+    def count(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
+        """Count one line; ``told`` is asked only for what may be a new kind. ``None`` where the line says nothing."""
+        known = self._sketches.get((shape.name, sketch))
+        if known is not None:
+            known.again(raw)
+            return known
+        if len(self._kinds) < self._most:
+            return self._add(shape, sketch, raw, told)
+        return self._add_coarsely(shape, sketch, raw, told)
+
+    def again_coarsely(self, name: str, left: object, raw: bytes, *, times: int) -> bool:
+        """Count lines beyond the bound by what is left of their sketch; ``False`` where they are to be looked at."""
+        kind = self._coarse.get((name, _left(left))) if len(self._kinds) >= self._most else None
+        if kind is None:
+            return False
+        kind.again(raw, times=times)
+        return True
+
+    def add(self, shape: Format, seen: Observation, raw: bytes = b"") -> Kind:
+        """Count an observation that is already made."""
+        key = _key(shape, seen)
+        kind = self._kinds.get(key)
+        if kind is not None:
+            kind.again(raw)
+            return kind
+        if len(self._kinds) < self._most:
+            self._kinds[key] = kind = Kind(shape, seen)
+            return kind
+        return self._coarsely((shape.name, _VARYING.sub("0", seen.message), seen.status), shape, seen)
+
+    def passes(self, shape: Format, seen: Observation) -> None:
+        """Count a request that was let pass; only so many kinds, since they show no more than that others pass."""
+        key = (shape.name, seen.method, seen.host, seen.path.partition("?")[0], seen.status)
+        if key in self._passing:
+            self._passing[key].count += 1
+        elif len(self._passing) < PASSING_KINDS:
+            self._passing[key] = Kind(shape, replace(seen, fields={**seen.fields, "counted": "sample"}))
+
+    def observations(self, told: Told) -> Iterator[Observation]:
+        """What was counted, in the order of the first places; what passed comes behind."""
+        kinds = sorted([*self._kinds.values(), *self._coarse.values()], key=lambda kind: kind.first.place.line)
+        for kind in kinds:
+            yield _with_newest(kind, told)
+        if self._more.count:
+            says = f"and {self._more.count} more lines, of kinds beyond the first {self._most}"
+            yield Observation("app-log", self._more.first.place, message=says, count=self._more.count)
+        for kind in self._passing.values():
+            yield replace(kind.first, count=kind.count)
+
+    def _add(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
+        seen = told(shape, raw)
+        if seen is None:
+            return None
+        if len(self._sketches) >= _MOST_SKETCHES:
+            self._sketches.clear()
+        kind = self._sketches[shape.name, sketch] = self.add(shape, seen, raw)
+        return kind
+
+    def _add_coarsely(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
+        key = (shape.name, _left(sketch[0]))
+        kind = self._coarse.get(key)
+        if kind is not None:
+            kind.again(raw)
+            return kind
+        seen = told(shape, raw)
+        return None if seen is None else self._coarsely(key, shape, seen)
+
+    def _coarsely(self, key: tuple[object, ...], shape: Format, seen: Observation) -> Kind:
+        kind = self._coarse.get(key)
+        if kind is not None:
+            kind.again(b"")
+            return kind
+        if len(self._coarse) >= self._most_coarse:
+            if not self._more.count:
+                self._more.first = seen
+            self._more.count += 1
+            return self._more
+        merged = {**seen.fields, "merged": f"clients and requests beyond the first {self._most} kinds"}
+        self._coarse[key] = kind = Kind(shape, replace(seen, method="", path="", client="", host="", fields=merged))
+        return kind
+
+
+def _left(left: object) -> object:
+    return _QUOTED.sub(b"0", left) if isinstance(left, bytes) and len(left) > 3 else left
+
+
+def _key(shape: Format, seen: Observation) -> tuple[object, ...]:
+    told = tuple(seen.fields.get(name) for name in shape.telling)
+    message = _VARYING.sub("0", seen.message)
+    return (seen.format, message, seen.status, seen.request, seen.host, seen.client, *told)
+
+
+def _with_newest(kind: Kind, told: Told) -> Observation:
+    """With the time of the newest, where it is another and known."""
+    if kind.count == 1:
+        return kind.first
+    newest = told(kind.format, kind.newest) if kind.newest else None
+    fields = dict(kind.first.fields)
+    if newest is not None and (time := utc_text(newest.at) if newest.at is not None else newest.fields.get("time", "")):
+        fields["newest"] = time
+    return replace(kind.first, count=kind.count, fields=fields)

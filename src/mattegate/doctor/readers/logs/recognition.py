@@ -1,0 +1,167 @@
+"""Which log an input is: all formats look at the lines of its head, and the smallest reader that reads them all has it.
+
+A file of several programs' lines (a composition, a journal) belongs to the reader ``mixed``. Lines that no format
+knows count for nothing, unless there is no other: then an application wrote them, if they look like a log at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+from mattegate.doctor.readers.logs.apache import APACHE_ACCESS, APACHE_ERROR
+from mattegate.doctor.readers.logs.application import APPLICATION, has_log_shape
+from mattegate.doctor.readers.logs.aws import ALB, APIGW_ACCESS, APIGW_COMMON, APIGW_EXECUTION, WAF
+from mattegate.doctor.readers.logs.caddy import CADDY
+from mattegate.doctor.readers.logs.cloudfront import CLOUDFRONT, CLOUDFRONT_JSON
+from mattegate.doctor.readers.logs.envoy import ENVOY_ACCESS, ENVOY_JSON, ENVOY_LOG
+from mattegate.doctor.readers.logs.formats import Format
+from mattegate.doctor.readers.logs.haproxy import HAPROXY
+from mattegate.doctor.readers.logs.json_lines import document
+from mattegate.doctor.readers.logs.lines import LogReader
+from mattegate.doctor.readers.logs.mandatory import APPARMOR, SELINUX
+from mattegate.doctor.readers.logs.mattegate import (
+    MATTEGATE_ACCESS,
+    MATTEGATE_RECORD,
+    RecordReader,
+    documents,
+    is_record,
+)
+from mattegate.doctor.readers.logs.modsecurity import MODSECURITY, MODSECURITY_JSON, ModSecurityReader, is_audit
+from mattegate.doctor.readers.logs.nginx import ACCESS, NGINX_ACCESS, NGINX_ERROR, NGINX_JSON
+from mattegate.doctor.readers.logs.squid import SQUID_ACCESS, SQUID_LOG
+from mattegate.doctor.readers.logs.traefik import TRAEFIK_ACCESS, TRAEFIK_JSON, TRAEFIK_LOG
+from mattegate.doctor.readers.logs.wrapping import unwrapped
+from mattegate.doctor.readers.protocol import Reader
+
+_LINES: Final = 400
+_TRANSCRIPT: Final = re.compile(
+    r"^(?:[<>] ?)?HTTP/\d(?:\.\d)? \d{3}|^> ?[A-Z]{3,8} \S+ HTTP/\d"
+    r"|^\* (?:Connected|Trying|connect to|Could not resolve)",
+    re.MULTILINE,
+)
+"""An exchange as a client shows it; the body of an answer in it may look like any log."""
+_APACHE_NAMES: Final = ("apache", "httpd", "other_vhosts")
+
+
+@lru_cache(maxsize=8)
+def recognised(head: str, name: str) -> str:
+    """The name of the reader for an input that begins so; empty where it is no log that is known."""
+    if is_audit(head.encode("utf-8", "replace")):
+        return "modsecurity"
+    if _TRANSCRIPT.search(head):
+        return ""
+    if head.lstrip()[:1] == "{" and any(is_record(found) for found, _ in documents(head)):
+        return "mattegate-record"
+    seen, alike = _votes(head)
+    if not seen:
+        return "app-log" if alike else ""
+    if set(seen) == {ACCESS.name}:
+        return _whose(name)
+    return next((reader.name for reader in _LINE_READERS if _reads(reader, seen)), "mixed")
+
+
+def _votes(head: str) -> tuple[Counter[str], bool]:
+    """How many lines each format knows, and whether others look like an application's log."""
+    seen: Counter[str] = Counter()
+    alike = False
+    formats = [shape.fresh() if shape.fresh else shape for shape in _STRICT]
+    for text in head.split("\n")[:_LINES]:
+        inner = unwrapped(text.encode("utf-8", "replace"))[0]
+        shape = next((one for one in formats if one.sketch(inner) is not None), None)
+        if shape is not None:
+            seen[shape.name] += 1
+        elif APPLICATION.sketch(inner) is not None and _logged(text, inner):
+            alike = True
+    if seen and alike:
+        seen[APPLICATION.name] += 1
+    return seen, alike
+
+
+def _logged(text: str, inner: bytes) -> bool:
+    """Of an application: with a time, a level or an address first, taken out of a wrapping, or as JSON with either."""
+    said = inner.decode("utf-8", "replace")
+    if (found := document(inner)) is not None:
+        return bool({"level", "severity", "levelname", "timestamp", "time", "@timestamp", "ts"} & found.keys())
+    return has_log_shape(said) or (
+        said != text.strip() and bool(unwrapped(text.encode("utf-8", "replace"))[1:]) and has_log_shape(text)
+    )
+
+
+def _reads(reader: Reader, seen: Counter[str]) -> bool:
+    names = {shape.name for shape in getattr(reader, "formats", ())}
+    return set(seen) <= names
+
+
+def _whose(name: str) -> str:
+    """The combined line is nginx's and Apache's alike; only the name of the file may tell."""
+    lower = name.lower()
+    if any(word in lower for word in _APACHE_NAMES):
+        return "apache-access"
+    return "nginx-access" if "nginx" in lower else "access"
+
+
+_ERROR_LOGS: Final = (MODSECURITY, NGINX_ERROR, APACHE_ERROR)
+_JSON: Final = (
+    CADDY,
+    TRAEFIK_JSON,
+    ENVOY_JSON,
+    WAF,
+    CLOUDFRONT_JSON,
+    MATTEGATE_ACCESS,
+    MATTEGATE_RECORD,
+    MODSECURITY_JSON,
+    NGINX_JSON,
+    APIGW_ACCESS,
+)
+_STRICT: Final[tuple[Format, ...]] = (
+    *_ERROR_LOGS,
+    SELINUX,
+    APPARMOR,
+    HAPROXY,
+    TRAEFIK_ACCESS,
+    TRAEFIK_LOG,
+    ENVOY_ACCESS,
+    ENVOY_LOG,
+    SQUID_ACCESS,
+    SQUID_LOG,
+    ALB,
+    CLOUDFRONT,
+    APIGW_COMMON,
+    APIGW_EXECUTION,
+    *_JSON,
+    ACCESS,
+)
+"""The narrower before the wider: a line belongs to the first that knows it."""
+
+_WITHIN: Final = replace(MODSECURITY, finders=())
+"""In an error log every line of ModSecurity's is found as the server's own."""
+
+_LINE_READERS: Final[tuple[Reader, ...]] = (
+    LogReader("nginx-error", (_WITHIN, NGINX_ERROR), recognised),
+    LogReader("apache-error", (_WITHIN, APACHE_ERROR), recognised),
+    ModSecurityReader("modsecurity", (MODSECURITY, MODSECURITY_JSON), recognised),
+    LogReader("haproxy-log", (HAPROXY,), recognised),
+    LogReader("caddy-log", (CADDY,), recognised),
+    LogReader("traefik-log", (TRAEFIK_ACCESS, TRAEFIK_LOG, TRAEFIK_JSON), recognised),
+    LogReader("envoy-log", (ENVOY_ACCESS, ENVOY_LOG, ENVOY_JSON), recognised),
+    LogReader("squid-access", (SQUID_ACCESS,), recognised),
+    LogReader("squid-log", (SQUID_LOG,), recognised),
+    LogReader("aws-alb", (ALB,), recognised),
+    LogReader("aws-cloudfront", (CLOUDFRONT, CLOUDFRONT_JSON), recognised),
+    LogReader("aws-waf", (WAF,), recognised),
+    LogReader("aws-apigw-access", (APIGW_ACCESS, APIGW_COMMON), recognised),
+    LogReader("aws-apigw-execution", (APIGW_EXECUTION,), recognised),
+    LogReader("selinux", (SELINUX,), recognised),
+    LogReader("apparmor", (APPARMOR,), recognised),
+    LogReader("mattegate-access", (MATTEGATE_ACCESS,), recognised),
+    RecordReader("mattegate-record", (MATTEGATE_RECORD,), recognised),
+    LogReader("nginx-access", (NGINX_JSON, NGINX_ACCESS), recognised),
+    LogReader("apache-access", (APACHE_ACCESS,), recognised),
+    LogReader("access", (ACCESS,), recognised),
+    LogReader("app-log", (APPLICATION,), recognised),
+)
+READERS: Final[tuple[Reader, ...]] = (*_LINE_READERS, LogReader("mixed", (*_STRICT, APPLICATION), recognised))
