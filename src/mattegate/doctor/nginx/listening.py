@@ -129,7 +129,7 @@ def _wildcard(servers: Sequence[Server], host: str, matches: object) -> Server |
 
 def _front(name: str, host: str) -> bool:
     if name.startswith("*."):
-        return host.endswith(name[1:]) and len(host) > len(name) - 1
+        return host.endswith(name[1:])
     return name.startswith(".") and host.endswith(name)
 
 

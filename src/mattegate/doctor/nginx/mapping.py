@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.addresses import parse_address, parse_network
+from mattegate.doctor.nginx.addresses import Address, parse_address, parse_network
 from mattegate.doctor.nginx.regex import Untranslated, search
 from mattegate.doctor.nginx.uri import as_bytes_text
 from mattegate.doctor.nginx.values import Undecided
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mattegate.doctor.nginx.state import State
     from mattegate.doctor.nginx.variables import Variables
 
+_NOBODY: Final = IPv4Address("255.255.255.255")
+"""What a text that is no address is looked up as (``INADDR_NONE``)."""
 _SPECIAL: Final = frozenset(
     {"default", "hostnames", "include", "volatile", "ranges", "delete", "proxy", "proxy_recursive"}
 )
@@ -58,7 +61,9 @@ def _map(block: Directive, value: str, state: State, lookup: Variables) -> str:
     if any(child.name == "include" for child in block.children):
         raise Undecided(f"the file included in map {block.args[-1]}")
     hostnames = any(child.name == "hostnames" for child in block.children)
-    found = _exact(entries, value) or (_hostname(entries, value) if hostnames else None)
+    found = _exact(entries, value)
+    if found is None and hostnames:
+        found = _hostname(entries, value)
     if found is None:
         found = _regular(entries, value, state)
     if found is None:
@@ -114,15 +119,20 @@ def _geo(block: Directive, state: State, lookup: Variables) -> str:
     if any(child.name in {"include", "ranges", "proxy", "proxy_recursive"} for child in block.children):
         raise Undecided(f"geo {block.args[-1]} with files, ranges or proxies of its own")
     source = lookup.expand(block.args[0]) if len(block.args) > 1 else state.client
-    address = parse_address(source)
+    address = _exactly(source) or _NOBODY
     best, length = next((child.args[0] for child in block.children if child.name == "default" and child.args), ""), -1
     for child in block.children:
         network = parse_network(child.name) if child.args else None
-        if network is None or address is None or network.version != address.version or address not in network:
+        if network is None or network.version != address.version or address not in network:
             continue
         if network.prefixlen >= length:
             best, length = child.args[0], network.prefixlen
     return as_bytes_text(best)
+
+
+def _exactly(text: str) -> Address | None:
+    """An address without a port or brackets."""
+    return None if "[" in text or (":" in text and "." in text and text.count(":") == 1) else parse_address(text)
 
 
 def invalid_referer(state: State) -> str:
@@ -175,8 +185,8 @@ def secure_link(state: State, lookup: Variables) -> str:
         if state.scope.inherited("secure_link_secret"):
             raise Undecided("secure_link_secret")
         return ""
-    given, _, expires = lookup.expand(lines[-1].args[0]).partition(",")
-    if expires and (not expires.isdecimal() or int(expires) == 0):
+    given, comma, expires = lookup.expand(lines[-1].args[0]).partition(",")
+    if comma and (not expires.isdecimal() or int(expires) == 0):
         return ""
     wanted = hashlib.md5(lookup.expand(formula[-1].args[0]).encode("latin-1"), usedforsecurity=False).digest()
     if given.rstrip("=") != base64.urlsafe_b64encode(wanted).decode().rstrip("="):

@@ -110,6 +110,8 @@ class _Walk:
             quoted=opened.target.quoted,
             captures=opened.captures,
             variables=dict(opened.names),
+            discarded=not opened.head_read,
+            head_read=opened.head_read,
         )
 
     def predict(self) -> Prediction:
@@ -194,7 +196,7 @@ def _elsewhere(state: State, again: _Again) -> _End:
         state.scope = state.server.scope
         return _from_server(state)
     scope = named_location(state.server.scope, again.uri)
-    if scope is None:
+    if scope is None or not state.uri:
         return _End(Outcome.ANSWERS, 500, "named_location")
     _enter(scope, state)
     return _from_location(state)
@@ -255,8 +257,9 @@ def _located(state: State) -> _End | None:
         state.captures = found.captures
         state.variables.update(found.names)
     _enter(found.scope, state)
-    if not state.internal and (state.scope.location or state.scope).own("internal"):
-        return _End(Outcome.ANSWERS, 404, "internal", (state.scope.location or state.scope).own("internal")[0])
+    closed = state.scope.inherited("internal")
+    if closed and not state.internal:
+        return _End(Outcome.ANSWERS, 404, "internal", closed[0])
     if not state.request.chunked and not state.discarded and (too_large := _too_large(state)) is not None:
         return too_large
     if found.redirect:
@@ -300,9 +303,6 @@ def _judged(state: State) -> _End:
     if state.main:
         word = refusing.judged(state, (refusing.access, refusing.auth_basic, _ask_elsewhere))
         if word.say is Say.REFUSES:
-            if word.mechanism == "auth_basic":
-                realm = Variables(state).expand(state.scope.value("auth_basic"))
-                state.challenges.append(f'Basic realm="{realm}"')
             return _End(Outcome.ANSWERS, word.status, word.mechanism, word.directive)
     lines = state.scope.own("try_files")
     if lines:
@@ -320,7 +320,7 @@ def _ask_elsewhere(state: State) -> Word:
     uri, args = split_args(Variables(state).expand(lines[-1].args[0]))
     asked = replace(
         state, uri=uri, args=args, method="GET", internal=True, untouched=False, located=True, main=False,
-        in_error_page=False, final_status=None, captures=(), variables=dict(state.variables), steps=[], unknown=[],
+        in_error_page=False, final_status=None, captures=(), steps=[], unknown=[],
         challenges=[], discarded=False, proxied="",
     )  # fmt: skip
     end = _walk(asked, None)
@@ -354,7 +354,7 @@ def _content(state: State) -> _End:
     if line.name in _SIMPLE_CONTENT:
         status = 200 if state.method in {"GET", "HEAD"} else 405
         return _End(Outcome.ANSWERS, status, line.name, line)
-    if state.request.chunked and state.main and (too_large := _too_large(state)) is not None:
+    if state.request.chunked and state.main and not state.discarded and (too_large := _too_large(state)) is not None:
         return too_large
     if line.name == "proxy_pass":
         return _proxied(line, state)
@@ -367,7 +367,19 @@ def _proxied(line: Directive, state: State) -> _End:
         upstream = proxied(line, state.scope, state)
     except NoUpstream:
         return _End(Outcome.ANSWERS, 500, "upstream_invalid", line)
+    down = _all_down(state)
+    if down is not None:
+        return _End(Outcome.ANSWERS, 502, "upstream_down", down)
     return _End(Outcome.FORWARDS, state.final_status, "proxy_pass", line, upstream=upstream)
+
+
+def _all_down(state: State) -> Directive | None:
+    """The ``upstream`` block that is asked, where every server of it is marked ``down``."""
+    for block in state.http.own("upstream"):
+        servers = list(block.named("server"))
+        if block.args == (state.proxied,) and servers and all("down" in server.args for server in servers):
+            return block
+    return None
 
 
 def _handler(scope: Scope) -> Directive | None:

@@ -59,6 +59,8 @@ class Opened:
     named: bool = True
     """Whether the server has the name that was asked for."""
     refusal: Refusal | None = None
+    head_read: bool = True
+    """Whether the headers were read before the refusal."""
     names: tuple[tuple[str, str], ...] = ()
     """Named groups of a regular ``server_name``."""
     captures: tuple[str, ...] = ()
@@ -77,15 +79,17 @@ def open_request(servers: Sequence[Server], request: Request) -> Opened:
     line = refusal or _request_line_size(first.scope, request)
     by_name = _server(here, host) if line is None else None
     server, names, captures = by_name or (first, {}, [])
-    checks = (line, _header_sizes(first.scope, request), _head(request, host), _tls(server, request, tls=tls))
+    checks = (line, _header_size(first.scope, server.scope, request), _head(request), _tls(server, request, tls=tls))
     found = next((check for check in checks if check is not None), None)
+    head_read = found is None or found.mechanism not in _READING_STOPPED
     return Opened(
         server=server,
         target=target,
         host=host,
         port=socket[1],
         tls=tls,
-        headers=() if found is not None and found.mechanism in _READING_STOPPED else kept,
+        headers=kept if head_read else (),
+        head_read=head_read,
         dropped=dropped,
         named=by_name is not None,
         refusal=found,
@@ -151,8 +155,12 @@ def _target(scope: Scope, request: Request) -> tuple[Target, Refusal | None]:
 
 def _host(target: Target, request: Request) -> str:
     """The host that counts: an absolute target's before the header's."""
-    text = target.host if target.host is not None else as_bytes_text(request.host or "")
-    found = _HOST.match(text.lower())
+    return _host_of(target.host if target.host is not None else request.host or "")
+
+
+def _host_of(text: str) -> str:
+    """A host name without its port; empty where it is malformed."""
+    found = _HOST.match(as_bytes_text(text).lower())
     name = found[1] if found else ""
     return "" if ".." in name else name.removesuffix(".")
 
@@ -189,6 +197,14 @@ def _request_line_size(scope: Scope, request: Request) -> Refusal | None:
     return Refusal(414, "uri_size", directive) if length > max(each, first) else None
 
 
+def _header_size(first: Scope, named: Scope, request: Request) -> Refusal | None:
+    """By the buffers of the default server until the name is known, and by those of the named one then."""
+    refusals = [_header_sizes(scope, request) for scope in (first, named)]
+    if (refusals[0] is None) is not (refusals[1] is None):
+        raise Undecided("which server's large_client_header_buffers count, which depends on the order of the headers")
+    return refusals[0]
+
+
 def _header_sizes(scope: Scope, request: Request) -> Refusal | None:
     """A line must fit into one of the large buffers, and all of them together into all of these."""
     directive, number, each, first = _buffers(scope)
@@ -198,18 +214,18 @@ def _header_sizes(scope: Scope, request: Request) -> Refusal | None:
     return None
 
 
-def _head(request: Request, host: str) -> Refusal | None:
-    checks = (_host_line(request, host), _framing(request))
+def _head(request: Request) -> Refusal | None:
+    checks = (_host_line(request), _framing(request))
     found = next((check for check in checks if check is not None), None)
     if found is None and request.method in {"TRACE", "CONNECT"}:
         return Refusal(405, "method")
     return found
 
 
-def _host_line(request: Request, host: str) -> Refusal | None:
+def _host_line(request: Request) -> Refusal | None:
     if request.host is None and request.http_version not in {"1.0", "0.9"}:
         return Refusal(400, "host_missing")
-    if request.host is not None and not host:
+    if request.host is not None and not _host_of(request.host):
         return Refusal(400, "host_invalid")
     if any(name.lower() == "host" for name, _ in request.headers):
         return Refusal(400, "host_doubled")
@@ -226,9 +242,11 @@ def _framing(request: Request) -> Refusal | None:
     coding = "chunked" if request.chunked else request.header("Transfer-Encoding")
     if coding is None:
         return None
+    if request.http_version == "1.0":
+        return Refusal(400, "body_length")
     if coding.lower() != "chunked":
         return Refusal(501, "transfer_coding")
-    return Refusal(400, "body_length") if "content-length" in names or request.http_version == "1.0" else None
+    return Refusal(400, "body_length") if "content-length" in names else None
 
 
 def _tls(server: Server, request: Request, *, tls: bool) -> Refusal | None:

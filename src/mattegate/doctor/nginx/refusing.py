@@ -91,7 +91,7 @@ def auth_basic(state: State) -> Word:
         return NO_SAY
     credentials = basic(state.header("authorization"))
     if credentials is None:
-        return Word(Say.REFUSES, "auth_basic", 401, lines[-1])
+        return _challenged(lines[-1], state)
     path = Variables(state).expand(files[-1].args[0])
     if state.around.files.look(path) is Kind.MISSING:
         return Word(Say.REFUSES, "auth_basic_file", 403, files[-1])
@@ -99,9 +99,12 @@ def auth_basic(state: State) -> Word:
     if known is None:
         raise Undecided(f"whether {path} has this user with this password")
     good = _password_fits(known, *credentials)
-    return (
-        Word(Say.PASSES, "auth_basic", directive=lines[-1]) if good else Word(Say.REFUSES, "auth_basic", 401, lines[-1])
-    )
+    return Word(Say.PASSES, "auth_basic", directive=lines[-1]) if good else _challenged(lines[-1], state)
+
+
+def _challenged(line: Directive, state: State) -> Word:
+    state.challenges.append(f'Basic realm="{Variables(state).expand(line.args[0])}"')
+    return Word(Say.REFUSES, "auth_basic", 401, line)
 
 
 def _password_fits(known: str, user: str, password: str) -> bool:
@@ -133,6 +136,7 @@ def judged(state: State, asked: Sequence[Ask]) -> Word:
         if word.say is Say.PASSES:
             state.step("access", f"{word.mechanism} lets it pass", word.directive)
             if any_is_enough:
+                state.challenges.clear()
                 return word
         elif word.say is Say.REFUSES:
             if not any_is_enough or word.status not in {401, 403}:

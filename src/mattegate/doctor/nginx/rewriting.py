@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.files import Kind
 from mattegate.doctor.nginx.regex import Untranslated, search
-from mattegate.doctor.nginx.uri import as_bytes_text, escape_args
+from mattegate.doctor.nginx.uri import as_bytes_text, escape_args, unescape_redirect
 from mattegate.doctor.nginx.values import Undecided, expand
 from mattegate.doctor.nginx.variables import Variables
 
@@ -147,29 +147,30 @@ class _Script:
         if found is None:
             return None
         self._capture(found)
-        keep_args = not replacement.endswith("?")
-        target = self._replaced(replacement.removesuffix("?"), redirect=_redirects(replacement, flag))
-        path, mark, args = target.partition("?")
-        if keep_args and state.args:
-            args = f"{args}&{state.args}" if args else state.args
-        elif not keep_args and not mark:
-            args = ""
-        if _redirects(replacement, flag):
+        redirect = _redirects(replacement, flag)
+        path, args = self._replaced(replacement, redirect=redirect)
+        if redirect:
             code = 301 if "permanent" in flag else 302
-            return Returned(code, line, f"{path}?{args}" if args else path)
+            return Returned(code, line, unescape_redirect(f"{path}?{args}" if args else path))
         return self._move(line, path, args, flag)
 
-    def _replaced(self, replacement: str, *, redirect: bool) -> str:
-        """Captures are escaped again where they become part of a redirect or of arguments."""
+    def _replaced(self, replacement: str, *, redirect: bool) -> tuple[str, str]:
+        """The new path and arguments; captures are escaped again where they become part of a redirect or of arguments.
+
+        The arguments of the request follow those of the replacement, unless that ends in a question mark.
+        """
         path, mark, args = replacement.partition("?")
-        quoted = self._state.quoted or "+" in self._state.uri
+        quoted = self._state.quoted or "+" in self._state.raw.partition("?")[0]
 
         def escaped(name: str) -> str:
             value = self._lookup(name)
             return escape_args(value) if quoted and name.isdecimal() else value
 
         head = expand(path, escaped if redirect else self._lookup)
-        return f"{head}?{expand(args, escaped)}" if mark else head
+        tail = expand(args.removesuffix("?"), escaped) if mark else ""
+        if not replacement.endswith("?") and self._state.args:
+            tail = f"{tail}&{self._state.args}" if tail else self._state.args
+        return head, tail
 
     def _move(self, line: Directive, path: str, args: str, flag: list[str]) -> Returned | None:
         state = self._state

@@ -69,6 +69,8 @@ class State:
     hidden: Hidden | None = None
     main: bool = True
     """Whether it is no subrequest."""
+    head_read: bool = True
+    """Whether the headers were read before the request was refused."""
     proxied: str = ""
     """The host and port that the request is handed to, once it is."""
     discarded: bool = False

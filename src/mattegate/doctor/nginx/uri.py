@@ -11,6 +11,7 @@ from typing import Final
 
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _ABSOLUTE: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)")
+_HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*)(?::\d*)?")
 _ESCAPED_IN_PATHS: Final = frozenset(' "#%<>?\\^`{|}')
 """Since nginx 1.21.1; before, only the space, ``#``, ``%`` and ``?`` of these."""
 _ESCAPED_IN_ARGS: Final = frozenset(' "#%&+;<>?\\^`{|}')
@@ -45,6 +46,8 @@ def parse_target(raw: str, *, merge_slashes: bool = True) -> Target:
     if any(char <= " " or char == "\x7f" for char in raw):
         raise BadTarget("a space or control character in the request line")
     absolute = _ABSOLUTE.match(raw)
+    if absolute and not _HOST.fullmatch(absolute[2]):
+        raise BadTarget("the host in the request line is malformed")
     rest = raw[absolute.end() :] if absolute else raw
     if absolute and not rest.startswith("/"):
         rest = "/" + rest
@@ -109,6 +112,26 @@ def escape_args(text: str) -> str:
 
 def _escaped(text: str, special: frozenset[str]) -> str:
     return "".join(f"%{ord(char):02X}" if char in special or not " " < char < "\x7f" else char for char in text)
+
+
+def unescape_redirect(text: str) -> str:
+    """As ``NGX_UNESCAPE_REDIRECT`` does: escapes of what may stand in a URI are taken off, up to the first ``?``."""
+    out: list[str] = []
+    at = 0
+    while at < len(text):
+        char, pair = text[at], text[at + 1 : at + 3]
+        if char == "%" and len(pair) == 2 and _HEX.issuperset(pair):
+            char = chr(int(pair, 16))
+            at += 3
+            if not "%" < char < "\x7f":
+                out.append(f"%{pair}")
+                continue
+        else:
+            at += 1
+        out.append(char)
+        if char == "?":
+            return "".join(out) + text[at:]
+    return "".join(out)
 
 
 def split_args(uri: str) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def _header(state: State, name: str) -> str:
     wanted = name.replace("_", "-")
     values = [value for key, value in state.headers if key.lower().replace("_", "-") == wanted]
     if wanted == "host":
-        return as_bytes_text(state.request.host or "")
+        return as_bytes_text(state.request.host or "") if state.head_read else ""
     if wanted == "content-length":
         return _content_length(state)
     joined = ", " if wanted in {"x-forwarded-for", "cookie"} else ""
@@ -93,6 +93,8 @@ def _cookie(state: State, name: str) -> str:
 
 
 def _content_length(state: State) -> str:
+    if not state.head_read:
+        return ""
     if state.request.chunked:
         raise Undecided("the length of a chunked body")
     if not state.request.body_bytes and state.request.header("content-length") is None:
@@ -138,8 +140,8 @@ def path_of(state: State, uri: str) -> str:
     base = lookup.expand(line.args[0])
     if line.name == "root":
         return base.rstrip("/") + uri if base != "/" else uri
-    location = state.scope.location
-    pattern = pattern_of(location) if location is not None else None
+    holder = next(scope for scope in state.scope.upwards() if line in scope.own("alias"))
+    pattern = pattern_of(holder.location) if holder.location is not None else None
     if pattern is None or pattern.regex:
         return base
     return base + uri[len(pattern.name) :]
