@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -98,6 +98,8 @@ class Finding:
     """What would tell it from the causes that look alike."""
     verified_by: tuple[str, ...] = ()
     """Experiments that bore it out: ``real nginx: 403 → 200``."""
+    facts: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What fills the cause's sentences, for whoever tells them in another language; no part of the schema."""
 
     def as_json(self) -> dict[str, Any]:
         """The members of the answer's schema."""
@@ -129,6 +131,8 @@ class Answer:
     """What could not be judged, each with the reason."""
     requests: tuple[Mapping[str, Any], ...] = ()
     """What each request that was walked or sent gets, ready for JSON: ``request``, ``status``, ``decided_by``, …"""
+    legend: tuple[str, ...] = ()
+    """Of a report that is safe to post: what stands in for what, without the originals. No part of the schema."""
 
     def as_json(self) -> dict[str, Any]:
         """The answer's schema, the same for every input."""

@@ -89,7 +89,7 @@ Order = tuple[int, int, int]
 def _finding(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[Finding, Order]:
     best = max(clues, key=lambda clue: _STRENGTH[clue.certainty])
     cause = causes()[best.cause]
-    origins = {clue.origin for clue in clues}
+    origins = {clue.origin.partition(" ")[0] for clue in clues}  # two signatures are one way of knowing
     strength = _STRENGTH[best.certainty]
     if strength == 0 and len(origins) > 1:
         strength = 1
@@ -110,6 +110,7 @@ def _finding(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[Finding
         next=_first(clues, "next") or cause.said("check", facts),
         tell_apart=_first(clues, "tell_apart"),
         verified_by=_all(clues, "verified_by"),
+        facts=facts,
     )
     return finding, (-strength, -len(origins), _DEPTH[cause.layer])
 

@@ -1,7 +1,8 @@
 """The one table from the gate's own layers to the layers on the way of a request.
 
 The gate names the part of it that refused (:mod:`mattegate.vocabulary.reasons`); an answer of the doctor names the
-place on the way. The command line's own layers are here too, for whoever hands in what it printed.
+place on the way. A whole reason stands here only where it is refused at another place than the rest of its layer. The
+command line's own layers are here too, for whoever hands in what it printed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ GATE_LAYERS: Final[Mapping[str, Layer]] = MappingProxyType(
         "network": Layer.POLICY,
         "flood": Layer.RATE_LIMIT,
         "origin": Layer.CORS_RESPONSE,
+        "origin.header_not_allowed": Layer.CORS_PREFLIGHT,
         "credential": Layer.API_KEY,
         "signature": Layer.SIGNATURE,
         "token": Layer.JWT,
@@ -46,5 +48,5 @@ GATE_LAYERS: Final[Mapping[str, Layer]] = MappingProxyType(
 
 
 def gate_layer(reason: str) -> Layer:
-    """The layer of a reason code such as ``credential.missing``; one that is not known is the application's."""
-    return GATE_LAYERS.get(reason.partition(".")[0], Layer.APP)
+    """The layer of a reason such as ``credential.missing`` or of a gate layer; the application's if it is not known."""
+    return GATE_LAYERS.get(reason) or GATE_LAYERS.get(reason.partition(".")[0], Layer.APP)

@@ -97,7 +97,11 @@ def test_an_entry_without_a_format_fits_all_of_them() -> None:
 
 def test_evidence_names_what_was_found_and_where() -> None:
     """Named groups and members fill the sentences; what was not seen has a plain word."""
-    more = """next = "look at {zone} for {host}"\nfacts = { rule = "limit in {zone}", zone = "never" }"""
+    more = """
+next = "look at {zone} of {client}"
+remedy = "ask {host}"
+facts = { rule = "limit in {zone}", zone = "never" }
+"""
     matcher = _matcher(
         """message = 'zone "(?P<zone>[^"]+)"(?: by (?P<who>.+))?'""",
         says="{client} in {zone}, asked by {who}",
@@ -105,7 +109,8 @@ def test_evidence_names_what_was_found_and_where() -> None:
     )
     (clue,) = matcher.clues(_seen(message='zone "api"', client="192.0.2.1", method="GET", path="/x?k=v", count=3))
     assert clue.evidence == ("192.0.2.1 in api, asked by something (log:7, seen 3 times)",)
-    assert clue.next == "look at api for the host"
+    assert clue.next == "look at api of 192.0.2.1"
+    assert clue.remedy == "", "an advice with a gap is none"
     assert clue.facts == {
         "rule": "limit in api",
         "zone": "api",

@@ -6,6 +6,7 @@ sentences may name facts in braces. A page of documentation is generated from ea
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,12 @@ from importlib.resources import files
 from string import Formatter
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import quote
 
 from mattegate.doctor.answer import Layer
 
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._~:/?#@%+,=&\[\]-]|^-")
+"""``&`` and ``?`` stay, because facts stand in quotes; a leading hyphen would be taken for an option."""
 _SENTENCES: Final = ("title", "meaning", "remedy", "check")
 
 
@@ -47,7 +51,13 @@ class Cause:
 
     def said(self, sentence: str, facts: Mapping[str, str]) -> str:
         """``sentence`` (``title``, ``remedy`` or ``check``) with its facts; a fact that is not known keeps its name."""
-        return str(getattr(self, sentence)).format_map(_Known(facts))
+        safe = {name: in_command(value) for name, value in facts.items()} if sentence == "check" else facts
+        return str(getattr(self, sentence)).format_map(_Known(safe))
+
+
+def in_command(value: str) -> str:
+    """A fact as it may stand in a command that somebody copies: whatever a shell could take for more is escaped."""
+    return _UNSAFE.sub(lambda found: quote(found[0], safe=""), value)
 
 
 class _Known(dict[str, str]):

@@ -18,6 +18,7 @@ from mattegate.doctor.attribution import Evidence, join, with_change, with_proof
 from mattegate.doctor.aws import refine
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.command.sources import Read, read_source
+from mattegate.doctor.described import described
 from mattegate.doctor.nginx.edits import describe
 from mattegate.doctor.nginx.files import ThisMachine
 from mattegate.doctor.nginx.fixing import Fix
@@ -72,6 +73,7 @@ def examine(wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Ans
     for tree in trees:
         fixes += [(tree, fix) for fix in _review(tree, wanted, observations, found)]
     _match(observations, found)
+    found.clues += described(observations)
     answer = join(Evidence(found.clues, found.checked, found.not_checked, found.undecided, found.requests))
     return _mended(answer, fixes, wanted, tell)
 
@@ -135,7 +137,7 @@ def _request(seen: Observation) -> Request:
 def _match(observations: Sequence[Observation], found: _Found) -> None:
     matcher = Matcher(signatures())
     for observation in observations:
-        clues = [*matcher.clues(observation), *refine(observation)]
+        clues = [*refine(observation), *matcher.clues(observation)]
         found.clues += clues
         if not clues and observation.status is not None and observation.status >= 400:
             what = f"{observation.request} was answered {observation.status}"

@@ -46,7 +46,8 @@ def _status(hop: Hop) -> int | None:
 def _said(hop: Hop) -> str:
     judged = hop.judgement
     asked = f"preflight because of {', '.join(judged.preflight)}" if judged.preflight else "no preflight"
-    return f"{hop.request.method} {hop.request.url} from {hop.request.origin}: {asked}; {judged.says or 'script gets the answer'}"
+    ends = judged.says or "script gets the answer"
+    return f"{hop.request.method} {hop.request.url} from {hop.request.origin}: {asked}; {ends}"
 
 
 def _shown(hop: Hop) -> dict[str, object]:

@@ -88,12 +88,12 @@ def _show(answer: Answer, options: argparse.Namespace, stdout: TextIO) -> None:
 
 def _causes(code: str, stdout: TextIO, *, language: str) -> int:
     if not code:
-        for cause in sorted(causes().values(), key=lambda cause: (cause.layer, cause.code)):
-            stdout.write(f"{cause.layer:<20} {cause.code:<36} {_title(cause, language)}\n")
+        listed = sorted(causes().values(), key=lambda cause: (cause.layer, cause.code))
+        stdout.writelines(f"{cause.layer:<20} {cause.code:<36} {_title(cause, language)}\n" for cause in listed)
         return 0
     found = causes().get(code)
     if found is None:
-        near = [known for known in causes() if code.split(".")[-1] in known][:8]
+        near = [known for known in causes() if code.rpartition(".")[2] in known][:8]
         raise Usage(f"no cause is called {code!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
     remedy = found.remedy_zh if language == "zh" else found.remedy
     stdout.write(f"{found.code} ({found.layer})\n\n{_title(found, language)}\n\n{found.meaning}\n\n{remedy}\n")

@@ -37,9 +37,11 @@ _DEFAULTS: Final = ("www-data", "nginx", "nobody")
 """What nginx is built with: by Debian, by nginx.org and Red Hat, and where nobody said anything."""
 _EVERYWHERE: Final = frozenset(
     {"/", "/data", "/dev", "/etc", "/home", "/media", "/mnt", "/opt", "/private", "/proc", "/root", "/run", "/srv",
-     "/sys", "/tmp", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/usr/local/share", "/usr/share", "/var",
-     "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/run", "/var/spool", "/var/tmp", "/var/www"}
-)  # fmt: skip  # noqa: S108 - names, nothing is opened
+     "/sys", "/tmp", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/usr/local/share",  # noqa: S108 - a name
+     "/usr/share", "/var", "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/run", "/var/spool",
+     "/var/tmp", "/var/www"}  # noqa: S108 - a name
+)  # fmt: skip
+"""Folders that every machine may have."""
 
 
 class Kind(StrEnum):
@@ -195,7 +197,7 @@ def _stopped(walked: Walk) -> Kind:
 
 def _is_too_long(path: str) -> bool:
     try:
-        os.lstat(path)  # noqa: PTH116
+        os.lstat(path)
     except OSError as error:
         return error.errno == errno.ENAMETOOLONG
     return False

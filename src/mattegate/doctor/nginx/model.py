@@ -29,7 +29,7 @@ from mattegate.doctor.nginx.sizes import size
 from mattegate.doctor.nginx.state import State, Surroundings
 from mattegate.doctor.nginx.uri import escape_path, split_args
 from mattegate.doctor.nginx.values import Undecided
-from mattegate.doctor.nginx.variables import Variables
+from mattegate.doctor.nginx.variables import NoPath, Variables
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -140,6 +140,8 @@ class _Walk:
             dropped=self._opened.dropped,
             named=self._opened.named,
             hidden=state.hidden,
+            passed_over=state.passed_over,
+            moved=state.moved,
         )
 
 
@@ -192,7 +194,7 @@ def _elsewhere(state: State, again: _Again) -> _End:
     state.internal = True
     if not again.uri.startswith("@"):
         state.uri, state.args = again.uri, again.query
-        state.untouched, state.located = False, True
+        state.untouched, state.located, state.alias_takes_uri = False, True, False
         state.scope = state.server.scope
         return _from_server(state)
     scope = named_location(state.server.scope, again.uri)
@@ -256,6 +258,7 @@ def _located(state: State) -> _End | None:
     if found.captures:
         state.captures = found.captures
         state.variables.update(found.names)
+    state.passed_over = next((scope.directive for scope in found.passed_over), None)
     _enter(found.scope, state)
     closed = state.scope.inherited("internal")
     if closed and not state.internal:
@@ -338,10 +341,15 @@ def _ask_elsewhere(state: State) -> Word:
 
 
 def _tried(state: State, line: Directive) -> _End | None:
-    found = tried(state, line)
+    try:
+        found = tried(state, line)
+    except NoPath:
+        return _End(Outcome.ANSWERS, 500, "alias_rewritten", line)
     if not found.last:
         state.uri = found.uri
         return None
+    if found.uri == "=444":
+        return _End(Outcome.DROPS, None, "try_files", line)
     if found.uri.startswith("="):
         return _End(Outcome.ANSWERS, int(found.uri[1:]), "try_files", line)
     raise _Again(*((found.uri, "") if found.uri.startswith("@") else split_args(found.uri)))

@@ -1,4 +1,8 @@
-"""What nginx does with a request before any phase: socket, server, request line, headers, client certificate."""
+"""What nginx does with a request before any phase: socket, server, request line, headers, client certificate.
+
+``Host`` is taken to stand before the other headers, as every client sends it: from there on the named server's settings
+hold, for headers too.
+"""
 
 from __future__ import annotations
 
@@ -75,11 +79,11 @@ def open_request(servers: Sequence[Server], request: Request) -> Opened:
     tls = is_tls(here, socket)
     target, refusal = _target(first.scope, request)
     host = _host(target, request)
-    kept, dropped = _kept(first.scope, request.headers)
     line = refusal or _request_line_size(first.scope, request)
     by_name = _server(here, host) if line is None else None
     server, names, captures = by_name or (first, {}, [])
-    checks = (line, _header_size(first.scope, server.scope, request), _head(request), _tls(server, request, tls=tls))
+    kept, dropped = _kept(server.scope, request.headers)
+    checks = (line, _header_size(server.scope, request), _head(request), _tls(server, request, tls=tls))
     found = next((check for check in checks if check is not None), None)
     head_read = found is None or found.mechanism not in _READING_STOPPED
     return Opened(
@@ -197,15 +201,7 @@ def _request_line_size(scope: Scope, request: Request) -> Refusal | None:
     return Refusal(414, "uri_size", directive) if length > max(each, first) else None
 
 
-def _header_size(first: Scope, named: Scope, request: Request) -> Refusal | None:
-    """By the buffers of the default server until the name is known, and by those of the named one then."""
-    refusals = [_header_sizes(scope, request) for scope in (first, named)]
-    if (refusals[0] is None) is not (refusals[1] is None):
-        raise Undecided("which server's large_client_header_buffers count, which depends on the order of the headers")
-    return refusals[0]
-
-
-def _header_sizes(scope: Scope, request: Request) -> Refusal | None:
+def _header_size(scope: Scope, request: Request) -> Refusal | None:
     """A line must fit into one of the large buffers, and all of them together into all of these."""
     directive, number, each, first = _buffers(scope)
     sizes = [len(f"{name}: {value}".encode()) + 2 for name, value in request.headers]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.nginx.addresses import forwarded_address, trusted, within
 from mattegate.doctor.nginx.credentials import basic
 from mattegate.doctor.nginx.files import Kind
+from mattegate.doctor.nginx.request import Step
 from mattegate.doctor.nginx.values import Undecided
 from mattegate.doctor.nginx.variables import Variables
 
@@ -84,7 +85,7 @@ def access(state: State) -> Word:
 
 
 def auth_basic(state: State) -> Word:
-    """A password: 401 without one or with a wrong one, 403 where there is no file to look in."""
+    """A password: 401 without one or with a wrong one, 403 where there is no file to look in, 500 for a closed one."""
     lines = state.scope.inherited("auth_basic")
     files = state.scope.inherited("auth_basic_user_file")
     if not lines or not files or Variables(state).expand(lines[-1].args[0]).lower() == "off":
@@ -93,8 +94,12 @@ def auth_basic(state: State) -> Word:
     if credentials is None:
         return _challenged(lines[-1], state)
     path = Variables(state).expand(files[-1].args[0])
-    if state.around.files.look(path) is Kind.MISSING:
+    kind = state.around.files.look(path)
+    if kind is Kind.MISSING:
         return Word(Say.REFUSES, "auth_basic_file", 403, files[-1])
+    if kind not in {Kind.FILE, Kind.UNKNOWN}:
+        state.steps.append(Step("file", f"{path}: {kind}", files[-1], path))
+        return Word(Say.REFUSES, "file_permission", 500, files[-1])
     known = state.around.files.text(path)
     if known is None:
         raise Undecided(f"whether {path} has this user with this password")

@@ -94,6 +94,8 @@ class Step:
     phase: str
     says: str
     directive: Directive | None = None
+    path: str = ""
+    """The file that it is about, one byte a character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +137,7 @@ class Prediction:
     named: bool = True
     """Whether a server has the name that was asked for; otherwise the default server answers."""
     hidden: Hidden | None = None
+    passed_over: Directive | None = None
+    """The prefix that would serve the path, were there not the regular expression that does."""
+    moved: Directive | None = None
+    """The last ``rewrite`` that gave the request another path."""

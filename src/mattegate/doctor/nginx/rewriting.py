@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.files import Kind
+from mattegate.doctor.nginx.content import looked_up
+from mattegate.doctor.nginx.files import FILES, FOLDERS, THERE, Modes
 from mattegate.doctor.nginx.regex import Untranslated, search
 from mattegate.doctor.nginx.uri import as_bytes_text, escape_args, unescape_redirect
 from mattegate.doctor.nginx.values import Undecided, expand
@@ -119,15 +120,21 @@ class _Script:
         self._state.variables.update({name: text or "" for name, text in found.groupdict().items()})
 
     def _file_test(self, test: str, path: str) -> bool:
-        kind = self._state.around.files.look(path)
-        if kind is Kind.UNKNOWN or test.endswith("x"):
-            raise Undecided(f"whether {path} exists")
+        kind = looked_up(self._state, path)
         holds = {
-            "f": kind is Kind.FILE,
-            "d": kind is Kind.FOLDER,
-            "e": kind not in {Kind.MISSING, Kind.DENIED},
+            "f": kind in FILES,
+            "d": kind in FOLDERS,
+            "e": kind in FILES | FOLDERS,
+            "x": kind in THERE and self._executable(path),
         }[test[-1]]
         return holds is not test.startswith("!")
+
+    def _executable(self, path: str) -> bool:
+        files = self._state.around.files
+        known = files.executable(path) if isinstance(files, Modes) else None
+        if known is None:
+            raise Undecided(f"whether {path} may be executed")
+        return known
 
     def _return(self, line: Directive) -> Returned:
         first = line.args[0]
@@ -177,7 +184,7 @@ class _Script:
         if not path:
             return Returned(500, line)
         state.step("rewrite", f"{state.uri} becomes {path}", line)
-        state.uri, state.args = path, args
+        state.uri, state.args, state.moved = path, args, line
         state.internal, state.untouched = True, False
         if "break" in flag:
             state.located, self.moved = False, False

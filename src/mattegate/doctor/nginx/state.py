@@ -54,6 +54,8 @@ class State:
     """Whether the URI is still the one that was sent (``valid_unparsed_uri``)."""
     located: bool = True
     """Whether the location's name still begins the URI (``valid_location``)."""
+    alias_takes_uri: bool = False
+    """Whether ``try_files`` found its file below an ``alias`` of a regular expression (``add_uri_to_alias``)."""
     realip_done: bool = False
     captures: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
@@ -67,6 +69,8 @@ class State:
     """What ``error_page`` keeps as the status of the answer."""
     in_error_page: bool = False
     hidden: Hidden | None = None
+    passed_over: Directive | None = None
+    moved: Directive | None = None
     main: bool = True
     """Whether it is no subrequest."""
     head_read: bool = True

@@ -15,6 +15,7 @@ from mattegate.doctor.nginx.uri import argument, as_bytes_text
 from mattegate.doctor.nginx.values import Undecided, expand
 
 if TYPE_CHECKING:
+    from mattegate.doctor.nginx.locating import Pattern
     from mattegate.doctor.nginx.state import State
 
 _NOT_MODELLED: Final = "$%s is not known here"
@@ -126,25 +127,43 @@ def _server_name(state: State) -> str:
 
 
 def _document_root(state: State) -> str:
-    from_alias = state.scope.inherited("alias", "root")
-    return Variables(state).expand(from_alias[-1].args[0]) if from_alias else "/etc/nginx/html"
+    lines = state.scope.inherited("alias", "root")
+    if not lines:
+        raise Undecided("the folder that nginx was built to serve")
+    folder = lines[-1].args[0]
+    return Variables(state).expand(folder.removesuffix("/") if lines[-1].name == "root" else folder)
+
+
+class NoPath(Undecided):
+    """An ``alias`` cannot stand for a URI that ``rewrite … break`` took out of its location; nginx answers 500."""
+
+
+def aliased(state: State) -> tuple[str, Pattern | None]:
+    """The folder or file that ``root`` or ``alias`` names here, and the location of an ``alias``.
+
+    Raises :class:`Undecided`. One slash at the end of ``root`` as it is written does not count.
+    """
+    holder = next((level for level in state.scope.upwards() if level.own("root", "alias")), None)
+    if holder is None:
+        raise Undecided("the folder that nginx was built to serve")
+    line = holder.own("root", "alias")[-1]
+    is_root = line.name == "root"
+    base = Variables(state).expand(line.args[0].removesuffix("/") if is_root else line.args[0])
+    if base and not base.startswith("/"):
+        raise Undecided(f"the folder that nginx was started with, below which {line.text} lies")
+    if not is_root and not state.located:
+        raise NoPath(f"what {line.text} stands for, where the URI was rewritten")
+    return base, None if is_root else pattern_of(holder)
 
 
 def path_of(state: State, uri: str) -> str:
-    """The file that a URI stands for. Raises :class:`Undecided`."""
-    lookup = Variables(state)
-    lines = state.scope.inherited("root", "alias")
-    if not lines:
-        raise Undecided("the folder that nginx was built to serve")
-    line = lines[-1]
-    base = lookup.expand(line.args[0])
-    if line.name == "root":
-        return base.rstrip("/") + uri if base != "/" else uri
-    holder = next(scope for scope in state.scope.upwards() if line in scope.own("alias"))
-    pattern = pattern_of(holder.location) if holder.location is not None else None
-    if pattern is None or pattern.regex:
-        return base
-    return base + uri[len(pattern.name) :]
+    """The file that a URI stands for (``ngx_http_map_uri_to_path``). Raises :class:`Undecided`."""
+    base, alias = aliased(state)
+    if alias is None:
+        return base + uri
+    if alias.regex:
+        return base + uri if state.alias_takes_uri else base
+    return base + uri[len(alias.name) :]
 
 
 def _request_filename(state: State) -> str:

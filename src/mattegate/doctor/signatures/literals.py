@@ -1,7 +1,7 @@
 """A text that must be there for a pattern to match: looked for first, because that is many times cheaper.
 
-Only what is certain counts: plain characters outside of groups and classes, and nothing of a pattern that has a choice at
-its top or flags for the whole of it. No literal at all is always a right answer.
+Only what is certain counts: plain characters outside of groups and classes, and nothing of a pattern that has a choice
+at its top or flags for the whole of it. No literal at all is always a right answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TOKEN: Final = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:P<\w+>|[:=!]|<[=!]|[aiLmsux]+:|[aiLmsux]+\))|[()|]|(?:[*+?]|\{\d*,?\d*\})[?+]?|.",
     re.DOTALL,
 )
-"""The parts of a pattern, one after the other: an escape, a class, a group's beginning or end, a repetition, a character."""
+"""A pattern's parts, one after the other: an escape, a class, a group's beginning or end, a repetition, a character."""
 
 _LEAST: Final = 3
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.clue import Clue
-from mattegate.doctor.signatures.entry import FACTS, Match, Signature, Spot, Where, signatures
+from mattegate.doctor.signatures.entry import FACTS, Match, Pattern, Signature, Spot, Where, signatures
 from mattegate.doctor.signatures.literals import literal
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Matcher:
     def __init__(self, entries: Iterable[Signature] | None = None) -> None:
         by_format: dict[str, list[_Tried]] = defaultdict(list)
         anywhere: list[_Tried] = []
-        for entry in signatures() if entries is None else entries:
-            tried = _Tried.of(entry)
+        for order, entry in enumerate(signatures() if entries is None else entries):
+            tried = _Tried.of(order, entry)
             for name in entry.match.formats:
                 by_format[name].append(tried)
             if not entry.match.formats:
@@ -54,28 +54,62 @@ class Matcher:
     def clues(self, observation: Observation) -> Iterator[Clue]:
         """One clue for each entry that fits, in the order of the files."""
         texts = _Texts(observation)
-        for tried in self._by_format.get(observation.format, self._anywhere).of(observation.status):
-            if tried.literal not in texts.at(tried.spot):
-                continue
-            found = _found(tried.entry.match, texts)
+        for entry in self._by_format.get(observation.format, self._anywhere).of(observation.status).likely(texts):
+            found = _found(entry.match, texts)
             if found is not None:
-                yield _clue(tried.entry, found, observation)
+                yield _clue(entry, found, observation)
 
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
     """An entry, and the one text that is cheapest to rule it out by."""
 
+    order: int
     entry: Signature
     spot: Spot
     literal: str
     """Must stand at the spot; empty where nothing is certain."""
+    something: bool
+    """Whether there must be a text at the spot at all."""
 
     @classmethod
-    def of(cls, entry: Signature) -> _Tried:
-        needed = [(pattern.spot, literal(pattern.regex.pattern)) for pattern in entry.match.patterns]
-        spot, text = max(needed, key=lambda pair: len(pair[1]), default=(Spot(Where.MEMBER, "message"), ""))
-        return cls(entry, spot, text)
+    def of(cls, order: int, entry: Signature) -> _Tried:
+        best = max(entry.match.patterns, key=_cheapness, default=None)
+        if best is None:
+            return cls(order, entry, Spot(Where.MEMBER, "message"), "", something=False)
+        return cls(order, entry, best.spot, literal(best.regex.pattern), something=not best.regex.search(""))
+
+
+def _cheapness(pattern: Pattern) -> tuple[bool, bool, bool, int]:
+    """A text that must be there first, the body last, a long literal before a short one."""
+    certain = literal(pattern.regex.pattern)
+    return not pattern.regex.search(""), pattern.spot.name != "body", bool(certain), len(certain)
+
+
+class _Listed:
+    """The entries for one format and status, by the text that rules them out."""
+
+    def __init__(self, entries: Iterable[_Tried]) -> None:
+        groups: dict[Spot, list[tuple[str, _Tried]]] = defaultdict(list)
+        self._always: list[_Tried] = []
+        for tried in entries:
+            if tried.something:
+                groups[tried.spot].append((tried.literal, tried))
+            else:
+                self._always.append(tried)
+        self._groups = tuple((spot, tuple(group)) for spot, group in groups.items())
+
+    def likely(self, texts: _Texts) -> list[Signature]:
+        """Those that may fit, in the order of the files."""
+        left = list(self._always)
+        for spot, group in self._groups:
+            if text := texts.at(spot):
+                left += [tried for certain, tried in group if certain in text]
+        return [tried.entry for tried in sorted(left, key=_order)]
+
+
+def _order(tried: _Tried) -> int:
+    return tried.order
 
 
 class _ByStatus:
@@ -83,16 +117,16 @@ class _ByStatus:
 
     def __init__(self, entries: list[_Tried]) -> None:
         asked = {status for tried in entries for status in tried.entry.match.statuses}
-        self._others = tuple(tried for tried in entries if not tried.entry.match.statuses)
-        self._known = {
-            status: tuple(
-                tried for tried in entries if status in tried.entry.match.statuses or not tried.entry.match.statuses
-            )
-            for status in asked
-        }
+        self._others = _Listed(tried for tried in entries if not tried.entry.match.statuses)
+        self._known = {status: _Listed(_asking(entries, status)) for status in asked}
 
-    def of(self, status: int | None) -> tuple[_Tried, ...]:
+    def of(self, status: int | None) -> _Listed:
         return self._others if status is None else self._known.get(status, self._others)
+
+
+def _asking(entries: Iterable[_Tried], status: int) -> Iterator[_Tried]:
+    """Those that ask for this status, and those that ask for none."""
+    return (tried for tried in entries if status in tried.entry.match.statuses or not tried.entry.match.statuses)
 
 
 class _Texts:
@@ -161,10 +195,18 @@ def _clue(entry: Signature, found: Mapping[str, str], observation: Observation) 
         facts=facts,
         request=observation.request,
         status=observation.status,
-        remedy=entry.remedy.format_map(words),
-        next=entry.next.format_map(words),
+        remedy=_advice(entry.remedy, facts),
+        next=_advice(entry.next, facts),
         tell_apart=entry.tell_apart,
     )
+
+
+def _advice(sentence: str, facts: Mapping[str, str]) -> str:
+    """A command or a remedy with all its facts; where one is missing there is none, and the cause's own is told."""
+    try:
+        return sentence.format_map(facts)
+    except KeyError:
+        return ""
 
 
 def _members(observation: Observation) -> dict[str, str]:

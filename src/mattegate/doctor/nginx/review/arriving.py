@@ -11,7 +11,7 @@ from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.proxying import uri_part
 from mattegate.doctor.nginx.request import Outcome, Prediction
 from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
-from mattegate.doctor.nginx.values import has_variables
+from mattegate.doctor.nginx.values import has_variables, variables_in
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 _VERSION: Final = re.compile(r"^/(?:[\w.-]+/)*v\d+/?$")
 """A location whose last segment names a version of an API, which the API itself wants to see."""
+_API: Final = re.compile(r"^/(?:[\w.-]+/)*v\d+/")
+_KNOWN_ROUTES: Final = frozenset({"/api/remove", "/v1.0/removebg", "/v1/remove-bg", "/v1/remove", "/v1/whoami"})
+"""Paths that well-known background-removal servers have as they stand."""
+_PATHS: Final = frozenset({"uri", "document_uri", "request_uri", *"123456789"})
+_CONSTANT_PATH: Final = re.compile(r"/[^$:/]*(?:/[^$]*)?$")
 _NOT_THE_CALLERS: Final = frozenset(
     {"host", "connection", "te", "keep-alive", "expect", "upgrade", "transfer-encoding", "content-length",
      "proxy-connection", "accept-encoding", "origin", "referer", "cookie"}
@@ -100,18 +105,24 @@ def _path(prediction: Prediction, upstream: Upstream, uri: str) -> Iterator[Clue
         yield _clue("proxy_pass.double_slash", Certainty.LIKELY, prediction, line, uri=uri)
         return
     if has_variables(line.args[0]):
-        if part and "$" not in part and path != request.path:
-            better = line.args[0].replace(part, "$request_uri")
+        if path != request.path and prediction.moved is None and not _PATHS.intersection(_path_variables(line)):
+            better = f"proxy_pass {_CONSTANT_PATH.sub('', line.args[0])}$request_uri;"
             yield _clue("proxy_pass.variable_drops_path", Certainty.LIKELY, prediction, line, uri=uri, better=better)
         return
+    if prediction.moved is not None and _API.match(request.path) and not _API.match(path):
+        yield _stripped(prediction, upstream, prediction.moved, uri, better="without this rewrite")
+        return
     name = prediction.location.args[-1] if prediction.location is not None and prediction.location.args else ""
-    if part == "/" and _VERSION.match(name) and not _kept(path, name):
-        better = f"proxy_pass {line.args[0].removesuffix('/')};"
-        yield _clue(
-            "proxy_pass.prefix_stripped", Certainty.LIKELY, prediction, line,
-            uri=uri, better=better, upstream=upstream.address,
-        )  # fmt: skip
+    known = _VERSION.match(name) or request.path in _KNOWN_ROUTES
+    if part == "/" and known and not path.startswith(name):
+        yield _stripped(prediction, upstream, line, uri, better=f"proxy_pass {line.args[0].removesuffix('/')};")
 
 
-def _kept(path: str, name: str) -> bool:
-    return path.startswith(name)
+def _stripped(prediction: Prediction, upstream: Upstream, line: Directive, uri: str, *, better: str) -> Clue:
+    facts = {"uri": uri, "better": better, "upstream": upstream.address}
+    return _clue("proxy_pass.prefix_stripped", Certainty.LIKELY, prediction, line, **facts)
+
+
+def _path_variables(line: Directive) -> tuple[str, ...]:
+    """The variables behind the host of a ``proxy_pass``."""
+    return variables_in(line.args[0].partition("://")[2].partition("/")[2] or line.args[0])

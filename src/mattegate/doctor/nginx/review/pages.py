@@ -33,9 +33,11 @@ _CREDENTIALS: Final = "access-control-allow-credentials"
 def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator[Clue]:
     """What stops a page that makes this request; nothing where it has no ``Origin``, or CORS is done elsewhere."""
     origin = request.header("Origin")
-    if origin is None or request.method == "OPTIONS" or model.http is None or not _takes_part(model.http):
+    if origin is None or model.http is None or not _takes_part(model.http):
         return
-    page = _page(request, origin)
+    if request.method == "OPTIONS":
+        request = _behind(request)
+    page = _page(request, origin) if request.method != "OPTIONS" else None
     if page is None or not page.cross_origin:
         return
     asking = replace(request, method="OPTIONS", headers=preflight_headers(page), body_bytes=0, label="preflight")
@@ -50,6 +52,20 @@ def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator
 
 
 _SURE: Final = frozenset({Outcome.ANSWERS, Outcome.FORWARDS})
+
+
+def _behind(preflight: Request) -> Request:
+    """The request that a preflight asks about; the preflight itself where it does not say."""
+    method = preflight.header("Access-Control-Request-Method")
+    if method is None:
+        return preflight
+    names = (preflight.header("Access-Control-Request-Headers") or "").split(",")
+    kept = tuple((k, v) for k, v in preflight.headers if not k.lower().startswith("access-control-request-"))
+    headers = (*kept, *((name.strip(), _VALUE.get(name.strip().lower(), "x")) for name in names if name.strip()))
+    return replace(preflight, method=method, headers=headers)
+
+
+_VALUE: Final = {"content-type": "application/json", "authorization": "Bearer x"}
 
 
 def _takes_part(http: Scope) -> bool:

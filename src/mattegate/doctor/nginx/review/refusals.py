@@ -28,9 +28,9 @@ def refusal(prediction: Prediction, http: Scope) -> Clue | None:
     if seen is None:
         return None
     status, mechanism, line = seen
-    if status is not None and status < 400 and mechanism != "slash_redirect":
+    if status is not None and status < 400 and not _loses_the_body(prediction, status):
         return None
-    maker = _MAKERS.get(mechanism, _missing)
+    maker = _slash if status is not None and status < 400 else _MAKERS.get(mechanism, _missing)
     cause, facts, lines = maker(prediction, http, status, line)
     return Clue(
         cause=cause,
@@ -54,6 +54,11 @@ def _seen(prediction: Prediction) -> tuple[int | None, str, Directive | None] | 
     if prediction.outcome is not Outcome.ANSWERS:
         return None
     return prediction.status, prediction.mechanism, prediction.decided_by
+
+
+def _loses_the_body(prediction: Prediction, status: int) -> bool:
+    """Whether it is a redirect after which clients repeat a POST as GET."""
+    return status in {301, 302, 303} and prediction.request.method not in {"GET", "HEAD", "OPTIONS"}
 
 
 def _evidence(prediction: Prediction, line: Directive | None) -> Iterator[str]:
@@ -126,14 +131,12 @@ def _only_ipv4(scope: Scope, client: str, line: Directive | None) -> bool:
 def _forwarded_would_pass(prediction: Prediction, scope: Scope) -> bool:
     """Whether the caller that a proxy names in its headers would be let in."""
     rules = scope.inherited("allow", "deny")
-    named = (prediction.request.header(name) for name in ("X-Forwarded-For", "X-Real-IP"))
-    callers = [part.strip() for value in named if value for part in value.split(",")]
-    return any(parse_address(caller) is not None and _passes(rules, caller) for caller in callers)
+    return any(_passes(rules, caller) for caller in _named_callers(prediction))
 
 
 def _return(prediction: Prediction, http: Scope, status: int | None, line: Directive | None) -> Made:
     facts = _facts(prediction, line, status)
-    if not prediction.named and prediction.request.host and (line is None or _in_server(line, prediction)):
+    if _strange_host(prediction, http) and (line is None or _in_server(line, prediction)):
         return "host.unknown", facts, (prediction.server, line)
     for condition in _conditions(prediction, line):
         for variable in variables_in(condition.args[0] if condition.args else ""):
@@ -204,9 +207,15 @@ def _certificate(prediction: Prediction, _: Scope, status: int | None, line: Dir
     return "client_cert.rejected" if shown else "client_cert.required", _facts(prediction, line, status), (line,)
 
 
+def _down(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
+    upstream = line.args[0] if line is not None and line.args else ""
+    return "upstream.refused", _facts(prediction, line, status, upstream=upstream), (line,)
+
+
 def _slash(prediction: Prediction, http: Scope, status: int | None, line: Directive | None) -> Made:
     del http
-    return "location.redirects", _facts(prediction, line, status, target=prediction.request.path + "/"), (line,)
+    target = next((value for name, value in prediction.headers if name == "Location"), prediction.request.path + "/")
+    return "location.redirects", _facts(prediction, line, status, target=target), (line,)
 
 
 def _index(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
@@ -221,12 +230,33 @@ def _path_under(line: Directive | None, prediction: Prediction) -> str:
     return (line.args[0] if line is not None and line.args else "") + prediction.request.path
 
 
-def _missing(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
-    if not prediction.named and prediction.request.host:
+def _strange_host(prediction: Prediction, http: Scope) -> bool:
+    """Whether the default server answers because none of several has the name."""
+    return not prediction.named and bool(prediction.request.host) and len(http.own("server")) > 1
+
+
+def shadowed(prediction: Prediction) -> bool:
+    """Whether a regular expression took the request from a location that would have passed it on."""
+    over = prediction.passed_over
+    return over is not None and over.args[-1:] != ("/",) and any(over.named("proxy_pass"))
+
+
+def _missing(prediction: Prediction, http: Scope, status: int | None, line: Directive | None) -> Made:
+    if shadowed(prediction) and prediction.passed_over is not None and prediction.location is not None:
+        return _shadow(prediction, status)
+    if _strange_host(prediction, http):
         return "host.unknown", _facts(prediction, line, status), (prediction.server, line)
     if prediction.request.method not in {"GET", "HEAD"}:
         return "location.not_proxied", _facts(prediction, line, status), (prediction.location or prediction.server,)
     return "location.missing", _facts(prediction, line, status), (line or prediction.location or prediction.server,)
+
+
+def _shadow(prediction: Prediction, status: int | None) -> Made:
+    over, taken = prediction.passed_over, prediction.location
+    assert over is not None
+    meant = over.text.removesuffix(" { … }")
+    facts = _facts(prediction, taken, status, meant=meant, better=f"location ^~ {over.args[-1]}")
+    return "location.shadowed", facts, (taken, over)
 
 
 def _plain(cause: str) -> _Maker:
@@ -248,6 +278,7 @@ _MAKERS: Final[Mapping[str, _Maker]] = MappingProxyType(
         "header_size": _head,
         "uri_size": _head,
         "client_certificate": _certificate,
+        "upstream_down": _down,
         "plain_http": _plain("tls.plain_http_on_tls_port"),
         "host_missing": _plain("host.invalid"),
         "host_invalid": _plain("host.invalid"),
@@ -259,6 +290,75 @@ _MAKERS: Final[Mapping[str, _Maker]] = MappingProxyType(
         "file_permission": _file,
     }
 )
+
+
+def shadow(prediction: Prediction) -> Clue | None:
+    """A regular expression that serves files where a location would have passed the request on."""
+    if prediction.outcome is not Outcome.SERVES or not shadowed(prediction):
+        return None
+    cause, facts, lines = _shadow(prediction, None)
+    evidence = tuple(_evidence(prediction, prediction.location))
+    return Clue(cause, Certainty.LIKELY, ORIGIN, evidence, facts, asked(prediction.request), culprit=culprit(*lines))
+
+
+def bypass(prediction: Prediction) -> Clue | None:
+    """A ``return`` that answers before the rules of its block, which would have refused, are asked."""
+    line = prediction.decided_by
+    if line is None or prediction.mechanism != "return" or prediction.status not in range(200, 300):
+        return None
+    guards = _unasked(prediction) if prediction.request.method != "OPTIONS" else []
+    if not guards:
+        return None
+    return Clue(
+        cause="if.bypasses_access",
+        certainty=Certainty.PROVEN,
+        origin=ORIGIN,
+        evidence=tuple(_evidence(prediction, line)),
+        facts=_facts(prediction, line, prediction.status),
+        request=asked(prediction.request),
+        status=prediction.status,
+        culprit=culprit(line, *guards),
+    )
+
+
+def _unasked(prediction: Prediction) -> list[Directive]:
+    """The lines that would have refused."""
+    scope = prediction.scope
+    if scope is None:
+        return []
+    rules = scope.inherited("allow", "deny")
+    if rules and not _passes(rules, prediction.client):
+        return rules[-1:]
+    closed = scope.value("auth_basic", "off") != "off" and prediction.request.header("Authorization") is None
+    return scope.inherited("auth_basic") if closed else []
+
+
+def proxy_admitted(prediction: Prediction) -> Clue | None:
+    """An ``allow`` that fits the proxy, where the caller that the proxy names would be refused."""
+    scope = prediction.scope
+    if scope is None or prediction.outcome is not Outcome.FORWARDS or scope.inherited("set_real_ip_from"):
+        return None
+    rules = scope.inherited("allow", "deny")
+    used = next((step.directive for step in prediction.steps if step.says == "access lets it pass"), None)
+    refused = [caller for caller in _named_callers(prediction) if not _passes(rules, caller)]
+    if used is None or used.args == ("all",) or not refused:
+        return None
+    return Clue(
+        cause="access.proxy_address_seen",
+        certainty=Certainty.LIKELY,
+        origin=ORIGIN,
+        evidence=(*_evidence(prediction, used), f"{refused[0]}, which the proxy names as the caller, would be refused"),
+        facts=_facts(prediction, used, None),
+        request=asked(prediction.request),
+        culprit=culprit(used),
+    )
+
+
+def _named_callers(prediction: Prediction) -> list[str]:
+    """The addresses that a proxy names in its headers."""
+    named = (prediction.request.header(name) for name in ("X-Forwarded-For", "X-Real-IP"))
+    parts = (part.strip() for value in named if value for part in value.split(","))
+    return [part for part in parts if parse_address(part) is not None]
 
 
 def hidden_status(prediction: Prediction) -> Clue | None:

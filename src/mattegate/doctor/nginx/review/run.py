@@ -11,8 +11,9 @@ from mattegate.doctor.nginx.fixing import Fix, fix_of
 from mattegate.doctor.nginx.model import Model
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.arriving import losses
+from mattegate.doctor.nginx.review.limiting import limits
 from mattegate.doctor.nginx.review.pages import page_clues
-from mattegate.doctor.nginx.review.refusals import hidden_status, refusal
+from mattegate.doctor.nginx.review.refusals import bypass, hidden_status, proxy_admitted, refusal, shadow
 from mattegate.doctor.nginx.review.standing import standing
 from mattegate.doctor.nginx.review.usual import usual_requests
 from mattegate.doctor.nginx.review.words import asked, place
@@ -65,10 +66,17 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
 
 def _clues(model: Model, prediction: Prediction, around: Surroundings, *, asked_for: bool) -> Iterator[Clue]:
     assert model.http is not None
-    found = (refusal(prediction, model.http), hidden_status(prediction))
+    found = (
+        refusal(prediction, model.http),
+        hidden_status(prediction),
+        shadow(prediction),
+        bypass(prediction),
+        proxy_admitted(prediction),
+    )
     if asked_for or prediction.request.label:
         yield from (clue for clue in found if clue is not None)
     yield from losses(prediction)
+    yield from limits(prediction, model.http)
     yield from page_clues(model, prediction.request, around)
 
 

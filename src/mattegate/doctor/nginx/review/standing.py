@@ -29,8 +29,11 @@ def standing(tree: Tree, http: Scope | None, servers: list[Server]) -> Iterator[
     if http is None:
         return
     yield from _zones(tree, http)
+    yield from _trusting(http)
     for scope in _every(server.scope for server in servers):
         yield from _trusting(scope)
+        yield from _opened(scope)
+        yield from _disguised(scope)
         yield from _any_opens(scope)
         yield from _allow_alone(scope)
 
@@ -91,6 +94,30 @@ def _any_opens(scope: Scope) -> Iterator[Clue]:
     guarded = scope.inherited("auth_basic", "auth_request")
     if guarded and rules and rules[0].name == "allow" and rules[0].args == ("all",):
         yield _clue("satisfy.any_opens", Certainty.PROVEN, lines[-1], rules[0], opens="everybody")
+
+
+def _opened(scope: Scope) -> Iterator[Clue]:
+    """A block that only denies, within one that let nobody in but a few: the few became everybody."""
+    own = scope.own("allow", "deny")
+    outer = scope.parent.inherited("allow", "deny") if scope.parent is not None else []
+    closed = outer and outer[-1].name == "deny" and outer[-1].args == ("all",) and any(r.name == "allow" for r in outer)
+    if closed and own and all(rule.name == "deny" and rule.args != ("all",) for rule in own):
+        yield _clue("access.inheritance_lost", Certainty.PROVEN, own[0], outer[-1])
+
+
+_REFUSALS: Final = frozenset({"400", "401", "403", "413", "415", "422", "429", "500", "502", "503"})
+
+
+def _disguised(scope: Scope) -> Iterator[Clue]:
+    """An ``error_page`` that shows the application's refusals as successes."""
+    if not scope.switched_on("proxy_intercept_errors") or not scope.own("proxy_pass", "error_page"):
+        return
+    for line in scope.inherited("error_page"):
+        *codes, _ = line.args
+        shown = next((code[1:] for code in codes if code.startswith("=")), "")
+        hidden = _REFUSALS.intersection(codes)
+        if shown.startswith("2") and hidden:
+            yield _clue("error_page.hides_status", Certainty.PROVEN, line, shown=shown, status="/".join(sorted(hidden)))
 
 
 def _allow_alone(scope: Scope) -> Iterator[Clue]:

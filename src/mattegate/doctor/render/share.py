@@ -1,0 +1,122 @@
+"""The report that is safe to post: no secret, and nobody's names, addresses or numbers.
+
+Rules of this file:
+
+1. Every text of an answer is walked, in its order, those of the requests too. What says which kind of thing it is
+   (codes, layers, statuses, outcomes) stays.
+2. The same original has the same stand-in throughout, and doing it twice changes nothing.
+3. The legend says what each stand-in stands for, never the original.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from mattegate.doctor.answer import Answer, Culprit, Finding
+from mattegate.doctor.redact import safe, safe_header
+from mattegate.doctor.render.stand_ins import Book, already, hidden, host, user
+
+_KEPT_MEMBERS: Final = frozenset({"outcome", "mechanism", "method", "status", "line", "layer", "cause", "certainty"})
+
+
+def shareable(answer: Answer) -> Answer:
+    """``answer`` without secrets and names, and with a legend of what stands for what."""
+    texts = tuple(_texts(answer))
+    sharing = _Sharing(Book(taken=already(texts)))
+    sharing.learn(texts)
+    findings = tuple(sharing.finding(finding) for finding in answer.findings)
+    checked, not_checked = sharing.texts(answer.checked), sharing.texts(answer.not_checked)
+    requests = tuple(sharing.member("", dict(request)) for request in answer.requests)
+    legend = tuple(f"{name}: {about}" for name, about in sharing.book.legend.items())
+    return replace(
+        answer,
+        findings=findings,
+        checked=checked,
+        not_checked=not_checked,
+        requests=requests,
+        legend=tuple(dict.fromkeys((*answer.legend, *legend))),
+    )
+
+
+def _texts(answer: Answer) -> Iterator[str]:
+    """Every text, in its order."""
+    for finding in answer.findings:
+        yield from (finding.title, finding.request, finding.remedy, finding.next, finding.tell_apart)
+        yield from (*finding.evidence, *finding.verified_by, *finding.facts.values())
+        for line in finding.culprit:
+            yield from (line.file, line.text)
+    yield from (*answer.checked, *answer.not_checked)
+    yield from _inside(answer.requests)
+
+
+def _inside(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from _inside(member)
+    elif isinstance(value, Sequence):
+        for member in value:
+            yield from _inside(member)
+
+
+class _Sharing:
+    """One answer on its way to the public."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self._names: re.Pattern[str] | None = None
+
+    def learn(self, texts: Sequence[str]) -> None:
+        """Find the names of users first: once known, they are replaced wherever they stand alone."""
+        for text in texts:
+            hidden(safe(text), self.book)
+        users = sorted(
+            (name for kind, name in self.book.known if kind == "user" and len(name) > 2), key=len, reverse=True
+        )
+        if users:
+            either = "|".join(map(re.escape, users[:500]))
+            self._names = re.compile(rf"(?<![\w.-])(?:{either})(?![\w-])")
+
+    def text(self, text: str) -> str:
+        """One text, safe to post."""
+        told = hidden(safe(text), self.book)
+        return told if self._names is None else self._names.sub(lambda found: user(found[0], self.book), told)
+
+    def texts(self, texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(map(self.text, texts))
+
+    def finding(self, finding: Finding) -> Finding:
+        return replace(
+            finding,
+            title=self.text(finding.title),
+            request=self.text(finding.request),
+            culprit=tuple(Culprit(self.text(line.file), line.line, self.text(line.text)) for line in finding.culprit),
+            evidence=self.texts(finding.evidence),
+            remedy=self.text(finding.remedy),
+            next=self.text(finding.next),
+            tell_apart=self.text(finding.tell_apart),
+            verified_by=self.texts(finding.verified_by),
+            facts={name: self.text(value) for name, value in finding.facts.items()},
+        )
+
+    def member(self, name: str, value: Any) -> Any:
+        """One member of a request, by its name."""
+        if name in _KEPT_MEMBERS or not isinstance(value, (str, Mapping, list, tuple)):
+            return value
+        if isinstance(value, str):
+            return host(value, self.book) if name == "host" and ":" not in value else self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.member(str(key), member) for key, member in value.items()}
+        if name == "headers":
+            return [self._header(pair) for pair in value]
+        return [self.member("", member) for member in value]
+
+    def _header(self, pair: Any) -> Any:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[1], str):
+            return self.member("", pair)
+        key, value = str(pair[0]), safe_header(str(pair[0]), pair[1])
+        return [key, host(value, self.book) if key.lower() == "host" and ":" not in value else self.text(value)]
