@@ -7,7 +7,7 @@ UV     := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 LOCK   := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
           --no-annotate --custom-compile-command "make lock"
 
-.PHONY: setup run test check bench prove claims lock docs clean help
+.PHONY: setup run test check bench prove claims lock docs doctor clean help
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,9 @@ claims: $(STAMP) ## how many of the mission's rows a named test proves
 
 docs: $(STAMP) ## write the generated pages under docs/reference
 	@$(BIN)/python -m docs.generate
+
+doctor: ## write dist/mattegate-doctor.pyz: the doctor in one file, for any Python from 3.11 on
+	@$(PYTHON) packaging/doctor/zipapp.py
 
 lock: ## pin everything that pyproject.toml and requirements/dev.in ask for
 	@$(LOCK) pyproject.toml --output-file requirements/runtime.lock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from docs.cause_pages import write_cause_pages
 from mattegate.config.example import meanings
 from mattegate.config.schema import SETTINGS, TIERS, default_of, literal, variable_of
 from mattegate.config.settings import Settings
@@ -127,6 +128,7 @@ def main() -> None:
     REFERENCE.mkdir(exist_ok=True)
     for name, page in PAGES.items():
         (REFERENCE / name).write_text(page(), "utf-8")
+    write_cause_pages()
 
 
 if __name__ == "__main__":

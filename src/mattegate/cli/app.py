@@ -22,6 +22,7 @@ from mattegate.vocabulary.refusal import Refusal
 
 LATER = (
     ("why", "Tell why a request was refused, or what let it pass."),
+    ("doctor", "Tell which layer really refused a request, in anybody's nginx, CDN, cloud, browser or app."),
     ("simulate", "Tell what would happen to a request, layer by layer, and what would let it pass."),
     ("keys", "Make, find, change and take back API keys."),
     ("identities", "Who pays: accounts with their tier, scopes and limits."),
@@ -33,7 +34,7 @@ LATER = (
     ("config", "Check a configuration, show what it amounts to, or begin one."),
     ("echo", "Print a line that shows what the server sees of a request."),
 )
-"""What works on a home: each a module of its name, imported when it is asked for, and what it is for."""
+"""Each a module of its name, imported when it is asked for, and what it is for."""
 
 EXAMPLES = (
     "mattegate remove photo.jpg",
@@ -41,6 +42,7 @@ EXAMPLES = (
     "mattegate --home /srv/mattegate serve --port 9000",
     "mattegate keys create --name alice --tier free",
     "mattegate why req_01M811EN4M7SXMWKN0G36DD4P8",
+    "curl -v https://api.example.com/v1/remove-bg 2>&1 | mattegate doctor -",
 )
 
 

@@ -296,7 +296,7 @@ class Asker:
             headers = [chance.choice((("Range", "bytes=0-1"), ("If-None-Match", '"x"'), ("If-Match", '"x"')))]
         if site.prefix == "/pw/":
             headers.append(("Authorization", "Basic dXNlcjpwYXNz"))
-        target = site.prefix + self._path(site) + self._query()
+        target = site.prefix + self._path(site) + self._query(site)
         method = chance.choice(_METHODS)
         return Request(method, target, "localhost", tuple(headers), "127.0.0.1")
 
@@ -322,12 +322,14 @@ class Asker:
             return path.rpartition("/")[0] + "/nothing"
         return self._chance.choice(_LONG) if kind < 0.92 else path.removesuffix(".html")
 
-    def _query(self) -> str:
+    def _query(self, site: Site) -> str:
         if self._chance.random() < 0.4:
             return ""
-        file = quote(self._chance.choice(self._tree.paths), safe="/")
+        file = self._chance.choice(self._tree.paths)
+        if site.prefix == "/pw/" and (self._tree.top / file).is_fifo():
+            file = "nothing"  # nginx would wait for somebody to write to it
         page = self._chance.choice(("a.html", "nothing", "", "/a.html", "d"))
-        return f"?f={file}&i={page}"
+        return f"?f={quote(file, safe='/')}&i={page}"
 
 
 _ODD: Final = ("", "index.html", "a.html", "d/", "nothing", "nothing/at/all", "d/../a.html", "a%20b", "%252e", "a//b")

@@ -227,12 +227,9 @@ def _request(line: str, options: argparse.Namespace) -> Request:
     )
 
 
-def _only_host(options: argparse.Namespace) -> str:
-    """Of the address that is asked as well; else a name that no server has but that is well formed."""
-    for text in getattr(options, "inputs", []):
-        if is_url(text):
-            return parse_target(text).authority
-    return ""
+def _only_host(options: argparse.Namespace) -> str | None:
+    """Of the address that is asked as well; ``None``: of the configuration."""
+    return next((parse_target(text).authority for text in getattr(options, "inputs", []) if is_url(text)), None)
 
 
 def _plan(url: str, options: argparse.Namespace, environ: Mapping[str, str]) -> ProbePlan:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from mattegate.doctor.answer import Answer
 from mattegate.doctor.command.arguments import parser, wanted_of
 from mattegate.doctor.command.gathering import Wanted, examine
+from mattegate.doctor.command.sources import BadInput
 from mattegate.doctor.demo import asking, logs
 from mattegate.doctor.demo.asking import Caller, from_the_gate
 from mattegate.doctor.demo.logs import Mark, Silent
@@ -47,7 +48,7 @@ def tell(scenario: Scenario, scenery: Scenery, told: Callable[[Step], None]) -> 
             for step in _Story(scenario, scenery.gate, nginx).steps():
                 steps.append(step)
                 told(step)
-    except (NoScenery, NoEnding, Silent) as error:
+    except (BadInput, NoEnding, NoScenery, Silent) as error:
         return Ending(scenario, False, str(error), tuple(steps))
     last = steps[-1]
     return Ending(scenario, bool(last.result["well"]), "" if last.result["well"] else last.says, tuple(steps))
@@ -150,8 +151,8 @@ class _Story:
         words += ["--header", "Authorization: Bearer KEY", "--client-ip", LOOPBACK]
         words += ["--header", f"Origin: {scenario.page}"] if scenario.page else []
         words += ["--body-bytes", str(self.caller.body_bytes)] if self.caller.body_bytes else []
-        words += ["--error-log", str(self.nginx.error_log), "--access-log", str(self.nginx.access_log)]
-        return [*words, "--access-log", str(folder / _GATE_LOG)]
+        words += ["--error-log", str(self.nginx.error_log)] if self.nginx.error_log.stat().st_size else []
+        return [*words, "--access-log", str(self.nginx.access_log), "--access-log", str(folder / _GATE_LOG)]
 
     def _wanted(self, gate_log: Mark) -> Wanted:
         """The same for the doctor, with the gate's log of this story beside nginx's."""

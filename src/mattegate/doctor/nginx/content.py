@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.files import ABSENT, CLOSED, FOLDERS, THERE, Kind
+from mattegate.doctor.nginx.files import ABSENT, CLOSED, FOLDERS, THERE, Kind, Modes
 from mattegate.doctor.nginx.request import Step
 from mattegate.doctor.nginx.values import Undecided, has_variables
 from mattegate.doctor.nginx.variables import NoPath, Variables, aliased, path_of
@@ -59,6 +59,8 @@ class Served:
 
 def serve(state: State) -> Served:
     """Serve a file or a folder. Raises :class:`Undecided`."""
+    if not state.uri:
+        raise Undecided("what nginx, which looks at the last byte of a URI, does with an empty one")
     _demand_usual(state)
     if state.method not in {"GET", "HEAD", "POST"}:
         return Served(405, "static")
@@ -161,11 +163,19 @@ def _listed(state: State, folder: str) -> Served:
     kind = _opened(state, path)
     if kind is Kind.FOLDER:
         _demand_plain(state)
+        _demand_listed(state, path)
         return Served(200, "autoindex")
     _note(state, path, kind)
     if kind is Kind.LOOP:
         return Served(500, "autoindex", _root(state))
     return _refused(state, kind) if kind in CLOSED | {Kind.DENIED} else Served(404, "autoindex", _root(state))
+
+
+def _demand_listed(state: State, path: str) -> None:
+    """A link that leads through a file ends the list, and the connection with it."""
+    files = state.around.files
+    if isinstance(files, Modes) and not files.listed(path):
+        raise Undecided(f"how far autoindex gets in {path}, where not every name can be asked for")
 
 
 def _note(state: State, path: str, kind: Kind) -> None:

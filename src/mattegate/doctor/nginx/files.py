@@ -94,6 +94,9 @@ class Modes(Protocol):
     def executable(self, path: str, /) -> bool | None:
         """Whether the owner of what stands there may execute it, which is what ``if -x`` asks."""
 
+    def listed(self, path: str, /) -> bool:
+        """Whether what lies in a folder is there, missing or denied, and nothing else."""
+
 
 class NoFiles:
     """Of a pasted configuration nobody knows the machine."""
@@ -119,9 +122,12 @@ class ThisMachine:
         path = _spelled(path)
         if not path.startswith("/") or "\0" in path:
             return Kind.UNKNOWN
-        kind = _found(path) if self.worker is None else _found_by(path, self.worker)
+        kind = self._look(path)
         known = kind not in {Kind.MISSING, Kind.DENIED} or is_of_this_machine(path)
         return kind if known else Kind.UNKNOWN
+
+    def _look(self, path: str) -> Kind:
+        return _found(path) if self.worker is None else _found_by(path, self.worker)
 
     def executable(self, path: str, /) -> bool | None:
         """See :class:`Modes`."""
@@ -129,6 +135,16 @@ class ThisMachine:
             return bool(os.stat(_spelled(path)).st_mode & stat.S_IXUSR)  # noqa: PTH116 - nginx's own spelling
         except (OSError, ValueError):
             return None
+
+    def listed(self, path: str, /) -> bool:
+        """See :class:`Modes`; only a link can be anything else."""
+        path = _spelled(path)
+        try:
+            with os.scandir(path) as entries:
+                links = [entry.path for entry in entries if entry.is_symlink() and not entry.name.startswith(".")]
+        except OSError:
+            return False
+        return not any(self._look(link) in {Kind.NO_FOLDER, Kind.TOO_LONG, Kind.UNKNOWN} for link in links)
 
     def text(self, path: str, /) -> str | None:
         """A file below the roots only."""

@@ -83,6 +83,14 @@ def _split(value: str) -> tuple[str, int]:
     return address or "*", int(port) if port.isdecimal() else 80
 
 
+def first_name(servers: Sequence[Server]) -> str:
+    """A host name that the configuration serves: the first that is written out; ``localhost`` where none is."""
+    names = (name for server in servers for name in server.names)
+    return next(
+        (name.removeprefix(".") for name in names if name and name != "_" and not set(name) & set("*~")), "localhost"
+    )
+
+
 def sockets(servers: Sequence[Server]) -> list[tuple[str, int]]:
     """Every socket that is listened on, once, in the order of the configuration."""
     return list(dict.fromkeys(listen.socket for server in servers for listen in server.listens))

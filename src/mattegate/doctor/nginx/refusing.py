@@ -97,7 +97,7 @@ def auth_basic(state: State) -> Word:
     kind = state.around.files.look(path)
     if kind is Kind.MISSING:
         return Word(Say.REFUSES, "auth_basic_file", 403, files[-1])
-    if kind not in {Kind.FILE, Kind.UNKNOWN}:
+    if kind not in {Kind.FILE, Kind.OTHER, Kind.UNKNOWN}:
         state.steps.append(Step("file", f"{path}: {kind}", files[-1], path))
         return Word(Say.REFUSES, "file_permission", 500, files[-1])
     known = state.around.files.text(path)

@@ -90,7 +90,7 @@ def _stops(way: Sequence[Stop], language: Language) -> Iterator[str]:
         yield f'<text class="name" x="{_TEXT}" y="-2">{escape(stop.name)}{status}</text>'
         yield f'<text class="about" x="{_TEXT}" y="16">{escape(_about(stop, language))}</text>'
         if stop.place:
-            line = _shortened(f"{stop.place}  {stop.text}".rstrip())
+            line = _shortened(f"{stop.place}\u00a0\u00a0{stop.text}".rstrip())
             yield f'<text class="line" x="{_TEXT}" y="37">{escape(line)}</text>'
         yield "</g>"
 

@@ -127,10 +127,11 @@ def _in_full(told: Told, spoken: Language) -> Iterator[str]:
 
 def _facts(told: Told, spoken: Language) -> Iterator[str]:
     status = f" → {told.status}" if told.status is not None else ""
+    sure = word("because", spoken, sure=f"**{told.sure}**", because=told.because)
     if told.request or status:
         yield f"- {word('request', spoken)}: {code(told.request)}{status}"
     yield f"- {word('layer', spoken)}: {code(told.layer)}, {word('cause', spoken)}: {code(told.cause)}"
-    yield f"- {word('certainty', spoken)}: **{told.sure}** ({told.because})"
+    yield f"- {word('certainty', spoken)}: {sure}"
     for line in told.lines:
         yield f"- {word('place', spoken)}: {code(line.place)} {code(line.text)}".rstrip()
 

@@ -91,12 +91,13 @@ def _card(told: Told, spoken: Language) -> Iterator[str]:
 def _facts(told: Told, spoken: Language) -> Iterator[str]:
     status = f" → <strong>{told.status}</strong>" if told.status is not None else ""
     asked = f"<code>{escape(told.request)}</code>" if told.request else ""
+    sure = word("because", spoken, sure=f"<strong>{escape(told.sure)}</strong>", because=escape(told.because))
     yield "<dl>"
     if asked or status:
         yield f"<dt>{_say('request', spoken)}</dt><dd>{asked}{status}</dd>"
     yield f"<dt>{_say('layer', spoken)}</dt><dd>{escape(told.layer)}</dd>"
     yield f"<dt>{_say('cause', spoken)}</dt><dd><code>{escape(told.cause)}</code></dd>"
-    yield f"<dt>{_say('certainty', spoken)}</dt><dd><strong>{escape(told.sure)}</strong>: {escape(told.because)}</dd>"
+    yield f"<dt>{_say('certainty', spoken)}</dt><dd>{sure}</dd>"
     for line in told.lines:
         yield f"<dt>{_say('place', spoken)}</dt><dd>{escape(line.place)} <code>{escape(line.text)}</code></dd>"
     yield "</dl>"

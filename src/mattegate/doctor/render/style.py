@@ -23,6 +23,7 @@ code,pre{font-family:ui-monospace,"DejaVu Sans Mono","Noto Sans Mono CJK SC",mon
 code{background:var(--code);border-radius:4px;padding:.1em .3em;overflow-wrap:anywhere}
 pre{background:var(--code);border-radius:6px;padding:.7rem .9rem;margin:.3rem 0;white-space:pre-wrap;
   overflow-wrap:anywhere;user-select:all}
+pre code{padding:0;background:none;font-size:inherit}
 ul{margin:.3rem 0;padding-left:1.3rem}li{margin:.2rem 0;overflow-wrap:anywhere;unicode-bidi:isolate}
 .name{color:var(--soft);margin:0;font-size:.9rem}
 .top{border-left:6px solid var(--state);padding:.2rem 0 .2rem 1rem}
@@ -33,7 +34,7 @@ ul{margin:.3rem 0;padding-left:1.3rem}li{margin:.2rem 0;overflow-wrap:anywhere;u
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;min-width:0}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%}
+table{border-collapse:collapse;width:100%;min-width:32rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--edge);
   overflow-wrap:anywhere}
 th{color:var(--soft);font-weight:600}

@@ -145,7 +145,7 @@ def _signs(way: Sequence[Stop], page: _Page) -> str:
     """What the signs on the way mean, those that are there."""
     signs = PLAIN_SIGNS if page.plain else SIGNS
     marks = {stop.mark for stop in way}
-    return "   ".join(f"{signs[mark]} {page.word(mark)}" for mark in Mark if mark in marks and signs[mark])
+    return ", ".join(f"{signs[mark]} {page.word(mark)}" for mark in Mark if mark in marks and signs[mark])
 
 
 # --- findings -----------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def _facts(told: Told, page: _Page) -> Iterator[str]:
     """What was asked and answered, and how sure this is."""
     status = f"→ {told.status}" if told.status is not None else ""
     asked = " ".join(filter(None, (told.request, status)))
-    sure = f"{told.sure}: {told.because}"
+    sure = page.word("because", sure=told.sure, because=told.because)
     if asked:
         yield from wrapped(asked, page.width, first="  ")
     yield from page.painted(wrapped(f"{told.layer} · {told.cause}", page.width, first="  "), "dim")

@@ -71,6 +71,7 @@ _LABELS: Final[Mapping[str, Said]] = MappingProxyType(
         "layer": ("Layer", "层"),
         "cause": ("Cause", "原因代码"),
         "certainty": ("Certainty", "确定程度"),
+        "because": ("{sure}: {because}", "{sure}：{because}"),
         "place": ("Line", "位置"),
         "evidence": ("Evidence", "证据"),
         "remedy": ("Remedy", "解决办法"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from mattegate.doctor.causes import in_command
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.signatures.entry import FACTS, Match, Pattern, Signature, Spot, Where, signatures
 from mattegate.doctor.signatures.literals import literal
@@ -196,7 +197,7 @@ def _clue(entry: Signature, found: Mapping[str, str], observation: Observation) 
         request=observation.request,
         status=observation.status,
         remedy=_advice(entry.remedy, facts),
-        next=_advice(entry.next, facts),
+        next=_advice(entry.next, {name: in_command(fact) for name, fact in facts.items()}),
         tell_apart=entry.tell_apart,
     )
 

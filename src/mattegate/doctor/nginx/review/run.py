@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mattegate.doctor.nginx import foreign
 from mattegate.doctor.nginx.fixing import Fix, fix_of
+from mattegate.doctor.nginx.listening import first_name
 from mattegate.doctor.nginx.model import Model
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.arriving import losses
@@ -47,8 +48,9 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
     clues = list(standing(tree, model.http, model.servers))
     predictions: list[Prediction] = []
     fixes: list[Fix] = []
+    named = [r if r.host is not None else replace(r, host=first_name(model.servers)) for r in requests]
     if not tree.faults:
-        for request in requests or usual_requests(model, around):
+        for request in named or usual_requests(model, around):
             prediction = model.predict(request, around)
             predictions.append(prediction)
             found = list(_clues(model, prediction, around, asked_for=asked_for))

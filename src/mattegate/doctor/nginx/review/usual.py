@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from mattegate.doctor.nginx.listening import first_name
 from mattegate.doctor.nginx.locating import pattern_of
 from mattegate.doctor.nginx.request import Outcome, Request
 
@@ -26,10 +27,10 @@ _UPLOAD: Final = 9_000_000
 def usual_requests(model: Model, around: Surroundings) -> Iterator[Request]:
     """For each server that passes requests on: the key, the page, the big upload, by IPv4."""
     for server in model.servers:
-        host = next((name for name in server.names if name and name[0] not in "~*." and not name.endswith("*")), None)
-        path = _path(model, server, host or "localhost", around)
+        host = first_name([server])
+        path = _path(model, server, host, around)
         if path is not None:
-            yield from _set(path, host or "localhost")
+            yield from _set(path, host)
 
 
 def _path(model: Model, server: Server, host: str, around: Surroundings) -> str | None:

@@ -15,7 +15,7 @@ _SHAPES: Final = re.compile(
     r"|[0-9a-f]{16}-[A-Z]{3}"  # Cloudflare's Ray ID, with its place
     r"|1-[0-9a-f]{8}-[0-9a-f]{24}"  # X-Amzn-Trace-Id
     r"|\d{1,2}\.[0-9a-f]{6,8}\.\d{10}\.[0-9a-f]{6,10}"  # Akamai's reference
-    r"|[0-9a-fA-F]{16,64}|[0-7][0-9A-HJKMNP-TV-Z]{25})(?![\w-])"  # W3C traces and spans, ULIDs
+    r"|[0-9a-fA-F]{16,64}|(?:req_)?[0-7][0-9A-HJKMNP-TV-Z]{25})(?![\w-])"  # W3C traces and spans, ULIDs
 )
 _NAMED: Final = re.compile(
     r"((?i:\b(?:x-)?(?:[a-z]{1,12}[-_ ])?(?:request|ray|trace|correlation|unique|reference|amz-cf|transaction|span)"

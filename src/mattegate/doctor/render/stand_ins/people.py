@@ -18,11 +18,12 @@ _USER: Final = re.compile(
     r"|(:(?:user|assumed-role/[\w+=,.@-]{1,64})/)([\w+=,.@-]{1,64})"  # AWS
     r"|(\b[ug]id=\d{1,10}\()([A-Za-z_][\w.-]{0,31})(?=\))"  # id(1)
     r"|(://)([^\s/:@\"'<>]{1,64})(?=:[^\s/@]{0,600}@|@)"
+    r"|((?<![\w.+%@/-]))(?!mail-\d)([A-Za-z][\w.-]{0,63})(?=@(?:\[|\d{1,3}\.\d{1,3}\.|[A-Za-z]))"  # ssh
 )
 _STAND_IN: Final = re.compile(r"user-\d{1,6}")
 _NAMES: Final = """
-root admin administrator www-data nginx apache httpd nobody daemon bin sys ubuntu debian centos ec2-user azureuser opc app
-node runner public shared default user guest anonymous www http git docker postgres mysql redis caddy haproxy squid
+root admin administrator www-data nginx apache httpd nobody daemon bin sys ubuntu debian centos ec2-user azureuser opc
+app node runner public shared default user guest anonymous www http git docker postgres mysql redis caddy haproxy squid
 proxy mattegate rembg agent none null client server host name request upstream
 """
 _EVERYBODY: Final = frozenset(_NAMES.split())
