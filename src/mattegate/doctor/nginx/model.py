@@ -100,12 +100,12 @@ class _Walk:
             uri=opened.target.path,
             args=opened.target.args,
             raw=opened.target.raw,
-            host=opened.host,
+            host=opened.host if opened.head_read else "",
             port=opened.port,
             tls=opened.tls,
             client=request.client,
             method=request.method,
-            shown_method=request.method,
+            shown_method=request.method if opened.target.path else "",
             headers=opened.headers,
             quoted=opened.target.quoted,
             captures=opened.captures,
@@ -273,7 +273,7 @@ def _located(state: State) -> _End | None:
 
 def _enter(scope: Scope, state: State) -> None:
     """Make a location's configuration that of the request, or that of its ``limit_except``."""
-    state.scope = scope
+    state.scope, state.taken = scope, None
     state.step("location", scope.directive.text, scope.directive)
     for block in scope.own("limit_except"):
         allowed = {"HEAD" if arg == "GET" else "" for arg in block.args} | set(block.args)
@@ -358,14 +358,14 @@ def _tried(state: State, line: Directive) -> _End | None:
 def _content(state: State) -> _End:
     line = _handler(state.scope)
     if line is None:
-        return _static(state)
+        return _End(Outcome.ANSWERS, 500, "upstream_missing", state.taken) if state.taken else _static(state)
     if line.name in _SIMPLE_CONTENT:
         status = 200 if state.method in {"GET", "HEAD"} else 405
         return _End(Outcome.ANSWERS, status, line.name, line)
-    if state.request.chunked and state.main and not state.discarded and (too_large := _too_large(state)) is not None:
-        return too_large
     if line.name == "proxy_pass":
         return _proxied(line, state)
+    if (refused := _chunks_too_large(state)) is not None:
+        return refused
     upstream = Upstream(line, line.args[0] if line.args else "", state.method, None, ())
     return _End(Outcome.FORWARDS, state.final_status, line.name, line, upstream=upstream)
 
@@ -375,10 +375,19 @@ def _proxied(line: Directive, state: State) -> _End:
         upstream = proxied(line, state.scope, state)
     except NoUpstream:
         return _End(Outcome.ANSWERS, 500, "upstream_invalid", line)
+    if (refused := _chunks_too_large(state)) is not None:
+        return refused
     down = _all_down(state)
     if down is not None:
         return _End(Outcome.ANSWERS, 502, "upstream_down", down)
     return _End(Outcome.FORWARDS, state.final_status, "proxy_pass", line, upstream=upstream)
+
+
+def _chunks_too_large(state: State) -> _End | None:
+    """A body whose length nobody declared is measured when it is read, once the upstream is known."""
+    if not state.request.chunked or not state.main or state.discarded:
+        return None
+    return _too_large(state)
 
 
 def _all_down(state: State) -> Directive | None:

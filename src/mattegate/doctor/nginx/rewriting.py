@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.content import looked_up
 from mattegate.doctor.nginx.files import FILES, FOLDERS, THERE, Modes
+from mattegate.doctor.nginx.locating import HANDLERS
 from mattegate.doctor.nginx.regex import Untranslated, search
 from mattegate.doctor.nginx.uri import as_bytes_text, escape_args, unescape_redirect
 from mattegate.doctor.nginx.values import Undecided, expand
@@ -95,6 +96,7 @@ class _Script:
         inner = scope.inner(line)
         if in_location:
             self._state.scope = inner
+            self._state.taken = next(iter(inner.own(*HANDLERS)), self._state.taken)
         return self.run(inner, in_location=in_location)
 
     def _holds(self, line: Directive) -> bool:

@@ -71,6 +71,8 @@ class State:
     hidden: Hidden | None = None
     passed_over: Directive | None = None
     moved: Directive | None = None
+    taken: Directive | None = None
+    """The handler of an ``if`` that held, which stays even where a later ``if`` has none of its own."""
     main: bool = True
     """Whether it is no subrequest."""
     head_read: bool = True

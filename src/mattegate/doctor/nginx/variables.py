@@ -183,11 +183,15 @@ def _proxy_port(state: State) -> str:
     return port if port.isdecimal() or not state.proxied else "80"
 
 
-def _invalid_referer(state: State) -> str:
+def _once(name: str, ask: Callable[[State], str]) -> Callable[[State], str]:
     """Asked once a request, by the rules of the block that asks first."""
-    if "invalid_referer" not in state.cache:
-        state.cache["invalid_referer"] = mapping.invalid_referer(state)
-    return state.cache["invalid_referer"]
+
+    def asked(state: State) -> str:
+        if name not in state.cache:
+            state.cache[name] = ask(state)
+        return state.cache[name]
+
+    return asked
 
 
 def _user(state: State) -> str:
@@ -222,9 +226,11 @@ _SIMPLE: Final[Mapping[str, Callable[[State], str]]] = MappingProxyType(
         "document_root": _document_root,
         "request_filename": _request_filename,
         "ssl_client_verify": _verify,
-        "invalid_referer": _invalid_referer,
-        "secure_link": lambda state: mapping.secure_link(state, Variables(state)),
-        "secure_link_expires": lambda state: mapping.secure_link_expires(state, Variables(state)),
+        "invalid_referer": _once("invalid_referer", mapping.invalid_referer),
+        "secure_link": _once("secure_link", lambda state: mapping.secure_link(state, Variables(state))),
+        "secure_link_expires": _once(
+            "secure_link_expires", lambda state: mapping.secure_link_expires(state, Variables(state))
+        ),
         "nginx_version": lambda _: _undecided("the version of nginx"),
         "empty": lambda _: "",
     }
