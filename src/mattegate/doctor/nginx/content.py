@@ -23,10 +23,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.files import ABSENT, CLOSED, FOLDERS, THERE, Kind, Modes
+from mattegate.doctor.nginx.files import ABSENT, CLOSED, FOLDERS, THERE, Kind, Modes, native
 from mattegate.doctor.nginx.request import Step
 from mattegate.doctor.nginx.values import Undecided, has_variables
 from mattegate.doctor.nginx.variables import NoPath, Variables, aliased, path_of
+from mattegate.doctor.redact import clean
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -179,7 +180,7 @@ def _demand_listed(state: State, path: str) -> None:
 
 
 def _note(state: State, path: str, kind: Kind) -> None:
-    state.steps.append(Step("file", f"{path}: {kind}", _root(state), path))
+    state.steps.append(Step("file", f"{clean(native(path))}: {kind}", _root(state), path))
 
 
 def looked_up(state: State, path: str) -> Kind:

@@ -35,7 +35,7 @@ _LONGEST: Final = 4096
 """Bytes of a path with its NUL (linux/limits.h, PATH_MAX)."""
 _DEFAULTS: Final = ("www-data", "nginx", "nobody")
 """What nginx is built with: by Debian, by nginx.org and Red Hat, and where nobody said anything."""
-_EVERYWHERE: Final = frozenset(
+EVERYWHERE: Final = frozenset(
     {"/", "/data", "/dev", "/etc", "/home", "/media", "/mnt", "/opt", "/private", "/proc", "/root", "/run", "/srv",
      "/sys", "/tmp", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/usr/local/share",  # noqa: S108 - a name
      "/usr/share", "/var", "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/run", "/var/spool",
@@ -119,7 +119,7 @@ class ThisMachine:
 
     def look(self, path: str, /) -> Kind:
         """What stands there."""
-        path = _spelled(path)
+        path = native(path)
         if not path.startswith("/") or "\0" in path:
             return Kind.UNKNOWN
         kind = self._look(path)
@@ -132,13 +132,13 @@ class ThisMachine:
     def executable(self, path: str, /) -> bool | None:
         """See :class:`Modes`."""
         try:
-            return bool(os.stat(_spelled(path)).st_mode & stat.S_IXUSR)  # noqa: PTH116 - nginx's own spelling
+            return bool(os.stat(native(path)).st_mode & stat.S_IXUSR)  # noqa: PTH116 - nginx's own spelling
         except (OSError, ValueError):
             return None
 
     def listed(self, path: str, /) -> bool:
         """See :class:`Modes`; only a link can be anything else."""
-        path = _spelled(path)
+        path = native(path)
         try:
             with os.scandir(path) as entries:
                 links = [entry.path for entry in entries if entry.is_symlink() and not entry.name.startswith(".")]
@@ -148,14 +148,14 @@ class ThisMachine:
 
     def text(self, path: str, /) -> str | None:
         """A file below the roots only."""
-        real = Path(_spelled(path)).resolve()
+        real = Path(native(path)).resolve()
         if not any(real.is_relative_to(root) for root in self._roots) or not real.is_file():
             return None
         with real.open("rb") as file:
             return file.read(1 << 20).decode("utf-8", "replace")
 
 
-def _spelled(path: str) -> str:
+def native(path: str) -> str:
     """A path of the model, which holds one byte a character, as this system's functions take it."""
     try:
         return os.fsdecode(path.encode("latin-1"))
@@ -170,7 +170,7 @@ def is_of_this_machine(path: str) -> bool:
     folder = parent = os.path.dirname(path.rstrip("/"))  # noqa: PTH120 - a Path of a long name raises
     while not os.path.isdir(folder):  # noqa: PTH112
         folder = os.path.dirname(folder)  # noqa: PTH120
-    return folder not in _EVERYWHERE or folder == parent != "/"
+    return folder not in EVERYWHERE or folder == parent != "/"
 
 
 def _found(path: str) -> Kind:

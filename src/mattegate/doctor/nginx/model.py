@@ -19,7 +19,7 @@ from mattegate.doctor.nginx.content import Served, serve, tried
 from mattegate.doctor.nginx.listening import servers_of
 from mattegate.doctor.nginx.locating import HANDLERS, find, named_location
 from mattegate.doctor.nginx.proxying import NoUpstream, proxied
-from mattegate.doctor.nginx.reading import Opened, Refusal, open_request
+from mattegate.doctor.nginx.reading import Opened, Refusal, open_request, readable_method
 from mattegate.doctor.nginx.refusing import NO_SAY, Say, Word
 from mattegate.doctor.nginx.regex import Untranslated
 from mattegate.doctor.nginx.request import Headers, Hidden, Outcome, Prediction, Request, Upstream
@@ -105,7 +105,7 @@ class _Walk:
             tls=opened.tls,
             client=request.client,
             method=request.method,
-            shown_method=request.method if opened.target.path else "",
+            shown_method=readable_method(request),
             headers=opened.headers,
             quoted=opened.target.quoted,
             captures=opened.captures,
@@ -221,7 +221,7 @@ def _from_search(state: State) -> _End:
         if end is not None:
             return end
         _demand_known(state.scope)
-        result = run(state.scope, state)
+        result = run(state.scope, state) if state.scope.kind != "server" else Ran()  # the server's own ran already
         if isinstance(result, Returned):
             return _returned(result)
         if not result.moved:

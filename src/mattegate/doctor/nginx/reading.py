@@ -80,7 +80,7 @@ def open_request(servers: Sequence[Server], request: Request) -> Opened:
     target, refusal = _target(first.scope, request)
     host = _host(target, request)
     line = refusal or _request_line_size(first.scope, request)
-    by_name = _server(here, host) if line is None else None
+    by_name = _server(here, host) if line is None and (host or request.host is None) else None
     server, names, captures = by_name or (first, {}, [])
     kept, dropped = _kept(server.scope, request.headers)
     checks = (line, _header_size(server.scope, request), _head(request), _tls(server, request, tls=tls))
@@ -100,6 +100,11 @@ def open_request(servers: Sequence[Server], request: Request) -> Opened:
         names=tuple(names.items()),
         captures=tuple(captures),
     )
+
+
+def readable_method(request: Request) -> str:
+    """The method; empty where nginx cannot read it."""
+    return request.method if _METHOD.fullmatch(request.method) else ""
 
 
 def _with_host(request: Request) -> Request:

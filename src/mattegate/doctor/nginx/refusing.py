@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.addresses import forwarded_address, trusted, within
 from mattegate.doctor.nginx.credentials import basic
-from mattegate.doctor.nginx.files import Kind
+from mattegate.doctor.nginx.files import Kind, native
 from mattegate.doctor.nginx.request import Step
 from mattegate.doctor.nginx.values import Undecided
 from mattegate.doctor.nginx.variables import Variables
+from mattegate.doctor.redact import clean
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -98,7 +99,7 @@ def auth_basic(state: State) -> Word:
     if kind is Kind.MISSING:
         return Word(Say.REFUSES, "auth_basic_file", 403, files[-1])
     if kind not in {Kind.FILE, Kind.OTHER, Kind.UNKNOWN}:
-        state.steps.append(Step("file", f"{path}: {kind}", files[-1], path))
+        state.steps.append(Step("file", f"{clean(native(path))}: {kind}", files[-1], path))
         return Word(Say.REFUSES, "file_permission", 500, files[-1])
     known = state.around.files.text(path)
     if known is None:

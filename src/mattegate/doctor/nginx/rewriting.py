@@ -113,11 +113,14 @@ class _Script:
 
     def _matches(self, value: str, operator: str, pattern: str) -> bool:
         found = search(as_bytes_text(pattern), value, ignore_case=operator.endswith("*"))
-        if found is not None:
-            self._capture(found)
+        self._capture(found)
         return (found is not None) is not operator.startswith("!")
 
-    def _capture(self, found: re.Match[str]) -> None:
+    def _capture(self, found: re.Match[str] | None) -> None:
+        """A pattern that does not match takes the captures of the one before away."""
+        if found is None:
+            self._state.captures = ()
+            return
         self._state.captures = (found[0], *(group or "" for group in found.groups()))
         self._state.variables.update({name: text or "" for name, text in found.groupdict().items()})
 
@@ -153,9 +156,9 @@ class _Script:
         pattern, replacement, *flag = line.args
         state = self._state
         found = search(as_bytes_text(pattern), state.uri)
+        self._capture(found)
         if found is None:
             return None
-        self._capture(found)
         redirect = _redirects(replacement, flag)
         path, args = self._replaced(replacement, redirect=redirect)
         if redirect:

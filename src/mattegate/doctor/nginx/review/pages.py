@@ -46,7 +46,8 @@ def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator
         return
     judged = judge_exchange(page, _answer(before), _answer(after))
     if not judged.allowed and judged.code and (before if judged.stage is Stage.PREFLIGHT else after).outcome in _SURE:
-        yield _clue(judged, before if judged.stage is Stage.PREFLIGHT else after, page)
+        clue = _clue(judged, before if judged.stage is Stage.PREFLIGHT else after, page)
+        yield replace(clue, evidence=(*clue.evidence, *_beside(judged, before)))
     elif after.outcome is Outcome.FORWARDS:
         yield from _not_always(after)
 
@@ -125,6 +126,14 @@ def _clue(judged: Judgement, prediction: Prediction, page: PageRequest) -> Clue:
         status=prediction.status,
         culprit=culprit(*shown),
     )
+
+
+def _beside(judged: Judgement, preflight: Prediction) -> Iterator[str]:
+    """What stops nobody, and is told where something else does."""
+    for remark in judged.remarks:
+        yield remark.says
+    if preflight.status == 204 and any(name.lower() == "content-length" for name, _ in preflight.headers):
+        yield "the preflight's 204 carries Content-Length, which a 204 must not have (RFC 9110, section 8.6)"
 
 
 def _lines(scope: Scope | None, name: str) -> list[Directive]:

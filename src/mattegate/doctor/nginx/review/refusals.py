@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.answer import Certainty
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.addresses import parse_address, parse_network, within
+from mattegate.doctor.nginx.files import native
 from mattegate.doctor.nginx.mapping import definition_in
 from mattegate.doctor.nginx.request import Certificate, Outcome, Prediction
 from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
 from mattegate.doctor.nginx.values import Undecided, variables_in
+from mattegate.doctor.redact import clean
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -227,6 +229,10 @@ def _file(prediction: Prediction, _: Scope, status: int | None, line: Directive 
 
 
 def _path_under(line: Directive | None, prediction: Prediction) -> str:
+    """What was looked for last; or what the line and the request come to."""
+    looked_for = [step.path for step in prediction.steps if step.directive is line and step.path]
+    if looked_for:
+        return clean(native(looked_for[-1]))
     return (line.args[0] if line is not None and line.args else "") + prediction.request.path
 
 

@@ -12,6 +12,7 @@ from mattegate.doctor.nginx.listening import first_name
 from mattegate.doctor.nginx.model import Model
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.arriving import losses
+from mattegate.doctor.nginx.review.filesystem import file_clues, taken_for_granted
 from mattegate.doctor.nginx.review.limiting import limits
 from mattegate.doctor.nginx.review.pages import page_clues
 from mattegate.doctor.nginx.review.refusals import bypass, hidden_status, proxy_admitted, refusal, shadow
@@ -53,14 +54,16 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
         for request in named or usual_requests(model, around):
             prediction = model.predict(request, around)
             predictions.append(prediction)
-            found = list(_clues(model, prediction, around, asked_for=asked_for))
+            found = [*_clues(model, prediction, around, asked_for=asked_for), *file_clues(prediction, tree, around)]
             clues += found
             fixes += [fix for clue in found if (fix := fix_of(clue, prediction)) is not None]
     return Reviewed(
         clues=tuple(_once(clues)),
         predictions=tuple(predictions),
         checked=tuple(dict.fromkeys(asked(prediction.request) for prediction in predictions)),
-        not_checked=tuple(dict.fromkeys(_not_checked(tree, predictions))),
+        not_checked=tuple(
+            dict.fromkeys((*_not_checked(tree, predictions), *taken_for_granted(tree, predictions, around)))
+        ),
         undecided=tuple(dict.fromkeys(_undecided(tree, predictions, asked_for=asked_for))),
         fixes=tuple({fix.cause: fix for fix in reversed(fixes)}.values()),
     )

@@ -26,7 +26,7 @@ def standing(tree: Tree, http: Scope | None, servers: list[Server]) -> Iterator[
         facts = {"problem": problem.says, "place": f"{problem.file}:{problem.line}"}
         evidence = (f"{problem.says} ({problem.file}:{problem.line})",)
         yield Clue("config.refused", Certainty.PROVEN, ORIGIN, evidence, facts)
-    if http is None:
+    if http is None or tree.faults:  # what nginx does not read is nobody's rule
         return
     yield from _zones(tree, http)
     yield from _trusting(http)
