@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,11 +21,16 @@ from mattegate.doctor.probe.dns import Address
 from mattegate.doctor.probe.exchange import Ask, Door, exchange
 from mattegate.doctor.probe.veil import Veil
 
-_UPLOAD_BYTES: Final = 1_500_000
-_UPLOAD: Final = b"BM" + _UPLOAD_BYTES.to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little") + bytes(1_499_986)
-"""The beginning of a Windows bitmap, which the gate takes none of."""
+_WIDTH, _HEIGHT = 704, 710
+_PIXELS: Final = bytes(_WIDTH * _HEIGHT * 3)
+_UPLOAD: Final = (
+    struct.pack("<2sIII", b"BM", 54 + len(_PIXELS), 0, 54)
+    + struct.pack("<IiiHHIIiiII", 40, _WIDTH, _HEIGHT, 1, 24, 0, len(_PIXELS), 2_835, 2_835, 0, 0)
+    + _PIXELS
+)
+"""A Windows bitmap of 1.5 MB, which is a picture, and none that the gate takes."""
 _TITLE: Final = re.compile(r"<title>([^<]{1,80})</title>", re.IGNORECASE)
-_MOST_SHOWN: Final = 160
+_MOST_SHOWN: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,11 @@ class Caller:
     @property
     def body_bytes(self) -> int:
         """The size of what is sent."""
-        return _UPLOAD_BYTES if self.scenario.upload else 0
+        return len(self._body)
 
     def ask(self, port: int) -> Observation:
         """The answer of whoever listens on that port."""
-        sent = Ask(self.scenario.method, self.scenario.path, self._headers(), _UPLOAD if self.scenario.upload else b"")
+        sent = Ask(self.scenario.method, self.scenario.path, self._headers(), self._body)
         return exchange(Door(Address(LOOPBACK, socket.AF_INET), port), sent, veil=Veil([self.key]))
 
     def command(self, port: int) -> str:
@@ -54,13 +60,19 @@ class Caller:
         """What becomes of it in a browser: on the story's page, or on one that the same server delivered."""
         headers = (("Authorization", f"Bearer {self.key}"), *self._type())
         request = PageRequest(self._url(port), self._page(port), self.scenario.method, headers)
-        return ask(request, Plain(), body=_UPLOAD if self.scenario.upload else b"")[-1]
+        return ask(request, Plain(), body=self._body)[-1]
 
     def page_command(self, port: int) -> str:
-        """The same for the doctor, which asks as a browser does."""
+        """The same for the doctor, which asks as a browser does; for curl, where there is a file to send."""
+        if self.scenario.upload:
+            return f"{self.command(port)} -H 'Origin: {self._page(port)}' -A 'Mozilla/5.0 …'"
         line = ["mattegate", "doctor", "cors", self._url(port), "--origin", self._page(port)]
         line += ["--method", self.scenario.method] if self.scenario.method != "GET" else []
         return f'{shlex.join(line)} --header "Authorization: Bearer $KEY"'
+
+    @property
+    def _body(self) -> bytes:
+        return _UPLOAD if self.scenario.upload else b""
 
     def _headers(self) -> Headers:
         return (("Host", HOST), ("Authorization", f"Bearer {self.key}"), ("Accept", "*/*"), *self._type())

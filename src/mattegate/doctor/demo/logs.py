@@ -56,4 +56,4 @@ def of_the_gate(lines: list[str], *, but: str) -> list[dict[str, Any]]:
 def in_words(line: dict[str, Any]) -> str:
     """A line of the gate's log without what does not matter here."""
     told = ("method", "path", "status", "reason", "problem")
-    return "gate: " + " ".join(str(line[name]) for name in told if line.get(name))
+    return " ".join(str(line[name]) for name in told if line.get(name))

@@ -24,6 +24,9 @@ def _outermost(directives: Iterable[Directive], file: str) -> Iterator[Directive
 
 
 def _lines(directive: Directive, indent: str) -> Iterator[str]:
+    if directive.name.endswith("_by_lua_block"):
+        yield f"{indent}{' '.join([directive.name, *map(spelled, directive.args[:-1])])} {{{directive.args[-1]}}}"
+        return
     head = indent + _head(directive)
     if directive.block is None:
         yield f"{head};"

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,7 @@ _ENDS_S: Final = 20.0
 _ASKS_AGAIN_S: Final = 1.0
 _STEP_S: Final = 0.02
 _LAST_LINES: Final = 5
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 _INSTALL: Final = (
     "Debian, Ubuntu: apt install nginx-light · Fedora, RHEL: dnf install nginx · Alpine: apk add nginx · "
@@ -248,14 +250,33 @@ def _as_worker() -> dict[str, Any]:
 
 @contextmanager
 def _child(words: Sequence[str], output: Path, **given: Any) -> Iterator[subprocess.Popen[bytes]]:
-    with output.open("wb") as said:
-        process = subprocess.Popen(  # noqa: S603 - our own list of words, no shell
-            words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, **given
-        )
+    process = None
     try:
+        with output.open("wb") as said, _undisturbed():
+            process = subprocess.Popen(  # noqa: S603 - our own list of words, no shell
+                words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True, **given
+            )
         yield process
     finally:
-        _stop(process)
+        if process is not None:
+            _stop(process)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Lets Ctrl-C and SIGTERM wait: in the middle of starting a process they would leave one that nobody knows."""
+    if threading.current_thread() is not threading.main_thread():  # only there do signals interrupt
+        yield
+        return
+    caught: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: caught.append(got)) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in caught:
+            signal.raise_signal(number)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

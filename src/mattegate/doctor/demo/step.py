@@ -25,14 +25,22 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A command and what came back."""
+
+    command: str
+    """As it could be typed; ``$KEY`` stands for the API key, ``$D`` for the story's folder."""
+    came_back: tuple[str, ...]
+    """In short. A line that is indented is a file's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What was done, what came back, and what follows from it."""
 
     kind: Kind
     title: str
-    commands: tuple[str, ...]
-    """As they could be typed; ``$KEY`` stands for the API key, ``$D`` for the story's folder."""
-    came_back: tuple[str, ...]
+    exchanges: tuple[Exchange, ...]
     says: str
     """What follows."""
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -45,8 +53,7 @@ class Step:
         return {
             "step": str(self.kind),
             "title": self.title,
-            "commands": list(self.commands),
-            "came_back": list(self.came_back),
+            "exchanges": [{"command": each.command, "came_back": list(each.came_back)} for each in self.exchanges],
             "says": self.says,
             "result": dict(self.result),
         }

@@ -17,13 +17,14 @@ from mattegate.doctor.answer import Answer
 from mattegate.doctor.command.arguments import parser, wanted_of
 from mattegate.doctor.command.gathering import Wanted, examine
 from mattegate.doctor.command.sources import BadInput
+from mattegate.doctor.cors.live import Hop
 from mattegate.doctor.demo import asking, logs
 from mattegate.doctor.demo.asking import Caller, from_the_gate
 from mattegate.doctor.demo.logs import Mark, Silent
 from mattegate.doctor.demo.rewriting import file_text
 from mattegate.doctor.demo.scenarios import HOST, Scenario
 from mattegate.doctor.demo.scenery import LOOPBACK, Gate, Nginx, NoScenery, Scenery
-from mattegate.doctor.demo.step import Ending, Kind, Step
+from mattegate.doctor.demo.step import Ending, Exchange, Kind, Step
 from mattegate.doctor.nginx.edits import apply, describe
 from mattegate.doctor.nginx.files import ThisMachine
 from mattegate.doctor.nginx.fixing import Fix
@@ -33,6 +34,7 @@ from mattegate.doctor.nginx.tree import Tree, read_file
 from mattegate.doctor.observation import Observation
 
 _GATE_LOG: Final = "gate.log"
+_NOTHING: Final = ("nothing",)
 
 
 class NoEnding(Exception):  # noqa: N818 - how a story went
@@ -77,7 +79,7 @@ class _Story:
         yield self._symptom(refused)
         direct = self.caller.ask(self.gate.port)
         yield self._direct(refused, direct)
-        yield self._logs(refused, direct, gate_log, access_log)
+        yield self._logs(direct, gate_log, access_log)
         yield self._client(refused)
         wanted = self._wanted(gate_log)
         answer = examine(wanted, BytesIO(), lambda _: None)
@@ -87,27 +89,28 @@ class _Story:
         yield self._outcome(direct)
 
     def _symptom(self, refused: Observation) -> Step:
-        says = f"The configuration: $D/{self.nginx.site.name}, with $D={self.nginx.folder}"
+        site = self.nginx.site.read_text("utf-8")
         return Step(
             Kind.SYMPTOM,
             self.scenario.title,
-            (self.caller.command(self.nginx.port),),
-            asking.in_words(refused),
-            says,
-            asking.as_json(refused),
+            (
+                Exchange(f"D={self.nginx.folder}; cat $D/site.conf", tuple(f"  {line}" for line in site.splitlines())),
+                Exchange(self.caller.command(self.nginx.port), asking.in_words(refused)),
+            ),
+            "",
+            {**asking.as_json(refused), "site": site},
         )
 
     def _direct(self, refused: Observation, direct: Observation) -> Step:
         return Step(
             Kind.DIRECT,
             "Step 1: ask the application itself, with the same Host and headers",
-            (self.caller.command(self.gate.port),),
-            asking.in_words(direct),
+            (Exchange(self.caller.command(self.gate.port), asking.in_words(direct)),),
             _compared(refused, direct),
             asking.as_json(direct),
         )
 
-    def _logs(self, refused: Observation, direct: Observation, gate_log: Mark, access_log: Mark) -> Step:
+    def _logs(self, direct: Observation, gate_log: Mark, access_log: Mark) -> Step:
         own = direct.header("x-request-id") or ""
         at_gate = logs.of_the_gate(gate_log.await_line(lambda line: own in line), but=own)
         passed = access_log.await_line(bool)
@@ -115,32 +118,34 @@ class _Story:
         return Step(
             Kind.LOGS,
             "Step 2: read the logs of nginx and of the application",
-            ("tail $D/error.log $D/access.log", f"tail {self.gate.log}"),
             (
-                *(f"error.log: {line}" for line in errors or ["nothing"]),
-                *(f"access.log: {line}" for line in passed),
-                *(map(logs.in_words, at_gate) if at_gate else ("gate: nothing",)),
+                Exchange("tail $D/error.log", tuple(errors) or _NOTHING),
+                Exchange("tail $D/access.log", tuple(passed)),
+                Exchange("tail $D/../gate/access.jsonl", tuple(map(logs.in_words, at_gate)) or _NOTHING),
             ),
-            _read(errors, at_gate, refused),
+            _read(errors, at_gate),
             {"error_log": errors, "access_log": passed, "gate": at_gate},
         )
 
     def _client(self, refused: Observation) -> Step:
-        hop = self.caller.ask_as_page(self.nginx.port)
-        if not hop.judgement.allowed:
-            says = "So it is the browser that keeps the answer from the page: CORS."
-        elif hop.judgement.status == refused.status:
-            says = "A browser gets the same: it is not the client."
-        else:
-            says = f"A browser gets {hop.judgement.status}: the client matters."
+        hop = self._as_page()
         return Step(
             Kind.CLIENT,
             "Step 3: try the client's side, as a browser would",
-            (self.caller.page_command(self.nginx.port),),
-            asking.page_in_words(hop),
-            says,
+            (Exchange(self.caller.page_command(self.nginx.port), asking.page_in_words(hop)),),
+            _as_browser(hop, refused),
             asking.page_as_json(hop),
         )
+
+    def _as_page(self) -> Hop:
+        hop = self.caller.ask_as_page(self.nginx.port)
+        self._settle(hop.actual.header("x-request-id") if hop.actual is not None else None)
+        return hop
+
+    def _settle(self, request_id: str | None) -> None:
+        """Wait for the gate's line, so that it is not taken for a later request's."""
+        if request_id:
+            Mark(self.gate.log, 0).await_line(lambda line: request_id in line)
 
     # --- the doctor -----------------------------------------------------------------------------------------------
 
@@ -163,9 +168,9 @@ class _Story:
 
     def _doctor(self, answer: Answer) -> Step:
         line = shlex.join(["mattegate", "doctor", *self._words()]).replace(f"{self.nginx.folder}/", "$D/")
-        best = answer.findings[0] if answer.findings else None
-        says = f"Which layer: {best.layer}. Which cause: {best.cause}." if best else "The doctor finds nothing."
-        return Step(Kind.DOCTOR, "Ask the doctor", (line,), (), says, answer.as_json(), answer)
+        best = next((each for each in answer.findings if each.change), None)
+        says = f"Which layer: {best.layer}. Which cause: {best.cause}." if best else ""
+        return Step(Kind.DOCTOR, "Ask the doctor", (Exchange(line, ()),), says, answer.as_json(), answer)
 
     def _fix(self, answer: Answer, wanted: Wanted) -> tuple[Tree, Fix]:
         """The change of the best finding that has one."""
@@ -184,34 +189,41 @@ class _Story:
         self.nginx.site.write_text(file_text(apply(tree.directives, fix.edits), site), "utf-8")
         said = self.nginx.test()
         self.nginx.reload()
-        diff = [line for edit in fix.edits for line in describe(edit).splitlines()[2:]]
+        diff = [f"  {line}" for edit in fix.edits for line in describe(edit).splitlines()[2:]]
         return Step(
             Kind.CHANGE,
             "Make the change that the doctor proposes, and reload nginx",
-            ("edit $D/site.conf", "nginx -t -c $D/nginx.conf && kill -HUP $(cat $D/nginx.pid)"),
-            (*diff, said),
-            "nginx runs with the changed file.",
-            {"cause": fix.cause, "diff": [describe(edit) for edit in fix.edits], "site": self.nginx.site.read_text()},
+            (
+                Exchange("edit $D/site.conf", tuple(diff)),
+                Exchange("nginx -t -p $D -c $D/nginx.conf && kill -HUP $(cat $D/nginx.pid)", (said,)),
+            ),
+            "",
+            {
+                "cause": fix.cause,
+                "diff": [describe(edit) for edit in fix.edits],
+                "site": self.nginx.site.read_text("utf-8"),
+            },
         )
 
     def _outcome(self, direct: Observation) -> Step:
         if self.scenario.page:
             return self._page_outcome()
         answer = self.caller.ask(self.nginx.port)
+        self._settle(answer.header("x-request-id"))
         well = from_the_gate(answer) and answer.status == direct.status
         return self._ended(
             self.caller.command(self.nginx.port), asking.in_words(answer), asking.as_json(answer), well=well
         )
 
     def _page_outcome(self) -> Step:
-        hop = self.caller.ask_as_page(self.nginx.port)
+        hop = self._as_page()
         shown, result = asking.page_in_words(hop), asking.page_as_json(hop)
         return self._ended(self.caller.page_command(self.nginx.port), shown, result, well=hop.judgement.allowed)
 
     def _ended(self, command: str, shown: tuple[str, ...], result: dict[str, Any], *, well: bool) -> Step:
         good = "The page reads the answer." if self.scenario.page else "This answer is the application's own."
         says = good if well else "The change does not mend it."
-        return Step(Kind.OUTCOME, "The same request again", (command,), shown, says, {**result, "well": well})
+        return Step(Kind.OUTCOME, "The same request again", (Exchange(command, shown),), says, {**result, "well": well})
 
 
 def _compared(refused: Observation, direct: Observation) -> str:
@@ -222,16 +234,25 @@ def _compared(refused: Observation, direct: Observation) -> str:
         return (
             "The refusal is the application's, and it does not refuse this: something on the way changes the request."
         )
-    return "So the application does not refuse it: the refusal is made in front of it."
+    if (direct.status or 0) < 400:
+        return "So the application lets it in: the refusal is made in front of it."
+    return f"The application has another answer, {direct.status}: the {refused.status} is made in front of it."
 
 
-def _read(errors: list[str], at_gate: list[dict[str, Any]], refused: Observation) -> str:
+def _read(errors: list[str], at_gate: list[dict[str, Any]]) -> str:
     """What the logs say together."""
     if at_gate:
         return f"The request reached the application, which answered {at_gate[0]['status']}."
     reached = "The request never reached the application"
     if errors:
         return f"{reached}, and nginx's error log has a line."
-    return (
-        f"{reached}, and nginx's error log has no line: at its level, nothing that answers {refused.status} here logs."
-    )
+    return f"{reached}, and nginx's error log is silent: not every refusal of nginx leaves a line at its usual level."
+
+
+def _as_browser(hop: Hop, refused: Observation) -> str:
+    """What a browser's view adds."""
+    if not hop.judgement.allowed:
+        return "So it is the browser that keeps the answer from the page: CORS."
+    if hop.judgement.status == refused.status:
+        return "A browser gets the same: it is not the client."
+    return f"A browser gets {hop.judgement.status}: the client matters."

@@ -63,7 +63,7 @@ def _described(way: Sequence[Stop], headline: str, language: Language) -> str:
     told = []
     for stop in way:
         status = f" {stop.status}" if stop.status is not None else ""
-        told.append(f"{stop.name}: {word(stop.mark, language)}{status}")
+        told.append(f"{stop.name}: {word(stop.state, language)}{status}")
     return f"{headline}. {'; '.join(told)}."
 
 
@@ -85,7 +85,7 @@ def _stops(way: Sequence[Stop], language: Language) -> Iterator[str]:
     for stop, at in _heights(way):
         status = f" {stop.status}" if stop.status is not None else ""
         yield f'<g class="{stop.mark}" transform="translate(0 {at})">'
-        yield f"<title>{escape(f'{stop.name}: {word(stop.mark, language)}{status}')}</title>"
+        yield f"<title>{escape(f'{stop.name}: {word(stop.state, language)}{status}')}</title>"
         yield _FORMS[stop.mark]
         yield f'<text class="name" x="{_TEXT}" y="-2">{escape(stop.name)}{status}</text>'
         yield f'<text class="about" x="{_TEXT}" y="16">{escape(_about(stop, language))}</text>'
@@ -97,7 +97,7 @@ def _stops(way: Sequence[Stop], language: Language) -> Iterator[str]:
 
 def _about(stop: Stop, language: Language) -> str:
     about = pick(STOPS[stop.name], language)
-    return about if stop.mark is Mark.SENDS else f"{about} · {word(stop.mark, language)}"
+    return about if stop.mark is Mark.SENDS else f"{about} · {word(stop.state, language)}"
 
 
 def _shortened(text: str) -> str:

@@ -27,7 +27,7 @@ def as_markdown(answer: Answer, *, language: str = "en") -> str:
 def _blocks(told: Report) -> Iterator[str]:
     spoken = told.language
     yield f"## {_SIGNS[told.verdict]} {prose(told.headline)}"
-    yield _fenced(_way(told.way, spoken), "text")
+    yield _fenced(_way(told.way, spoken), "text") if told.way_is_known else ""
     if told.findings.shown:
         yield f"### {word('found', spoken)}"
         yield from _in_full(told.findings.shown[0], spoken)
@@ -126,10 +126,10 @@ def _in_full(told: Told, spoken: Language) -> Iterator[str]:
 
 
 def _facts(told: Told, spoken: Language) -> Iterator[str]:
-    status = f" → {told.status}" if told.status is not None else ""
+    status = f"→ {told.status}" if told.status is not None else ""
     sure = word("because", spoken, sure=f"**{told.sure}**", because=told.because)
     if told.request or status:
-        yield f"- {word('request', spoken)}: {code(told.request)}{status}"
+        yield f"- {word('request', spoken)}: {' '.join(filter(None, (code(told.request), status)))}"
     yield f"- {word('layer', spoken)}: {code(told.layer)}, {word('cause', spoken)}: {code(told.cause)}"
     yield f"- {word('certainty', spoken)}: {sure}"
     for line in told.lines:

@@ -46,8 +46,9 @@ def _body(told: Report, title: str) -> Iterator[str]:
     spoken = told.language
     yield f'<header class="top"><p class="name">{escape(title)} · <strong>{_say(told.verdict, spoken)}</strong></p>'
     yield f"<h1>{prose(told.headline)}</h1></header>"
-    yield f"<h2>{_say('way', spoken)}</h2>"
-    yield f'<figure style="margin:0">{drawn(told.way, told.headline, spoken)}</figure>'
+    if told.way_is_known:
+        yield f"<h2>{_say('way', spoken)}</h2>"
+        yield f'<figure style="margin:0">{drawn(told.way, told.headline, spoken)}</figure>'
     yield from _findings(told.findings, spoken)
     yield from _requests(told.rows, spoken)
     for name, few in (("checked", told.checked), ("not_checked", told.not_checked), ("legend", told.legend)):

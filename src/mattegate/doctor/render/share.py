@@ -28,16 +28,17 @@ def shareable(answer: Answer) -> Answer:
     sharing = _Sharing(Book(taken=already(texts)))
     sharing.learn(texts)
     findings = tuple(sharing.finding(finding) for finding in answer.findings)
+    legend = sharing.texts(answer.legend)
     checked, not_checked = sharing.texts(answer.checked), sharing.texts(answer.not_checked)
     requests = tuple(sharing.member("", dict(request)) for request in answer.requests)
-    legend = tuple(f"{name}: {about}" for name, about in sharing.book.legend.items())
+    added = tuple(f"{name}: {about}" for name, about in sharing.book.legend.items())
     return replace(
         answer,
         findings=findings,
         checked=checked,
         not_checked=not_checked,
         requests=requests,
-        legend=tuple(dict.fromkeys((*answer.legend, *legend))),
+        legend=tuple(dict.fromkeys((*legend, *added))),
     )
 
 
@@ -48,7 +49,7 @@ def _texts(answer: Answer) -> Iterator[str]:
         yield from (*finding.evidence, *finding.verified_by, *finding.facts.values())
         for line in finding.culprit:
             yield from (line.file, line.text)
-    yield from (*answer.checked, *answer.not_checked)
+    yield from (*answer.checked, *answer.not_checked, *answer.legend)
     yield from _inside(answer.requests)
 
 
@@ -63,6 +64,15 @@ def _inside(value: object) -> Iterator[str]:
             yield from _inside(member)
 
 
+_LONG: Final = 131_072
+_KEPT: Final = 8_192
+"""Far enough apart that stand-ins, which may be longer than what they stand for, never make a text long again."""
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_KEPT]}… ({len(text) - _KEPT} characters more)"
+
+
 class _Sharing:
     """One answer on its way to the public."""
 
@@ -73,7 +83,7 @@ class _Sharing:
     def learn(self, texts: Sequence[str]) -> None:
         """Find the names of users first: once known, they are replaced wherever they stand alone."""
         for text in texts:
-            hidden(safe(text), self.book)
+            hidden(_bounded(safe(text)), self.book)
         users = sorted(
             (name for kind, name in self.book.known if kind == "user" and len(name) > 2), key=len, reverse=True
         )
@@ -83,7 +93,7 @@ class _Sharing:
 
     def text(self, text: str) -> str:
         """One text, safe to post."""
-        told = hidden(safe(text), self.book)
+        told = hidden(_bounded(safe(text)), self.book)
         return told if self._names is None else self._names.sub(lambda found: user(found[0], self.book), told)
 
     def texts(self, texts: Sequence[str]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ ul{margin:.3rem 0;padding-left:1.3rem}li{margin:.2rem 0;overflow-wrap:anywhere;u
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;min-width:0}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;min-width:32rem}
+table{border-collapse:collapse;width:100%;min-width:38rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--edge);
   overflow-wrap:anywhere}
 th{color:var(--soft);font-weight:600}

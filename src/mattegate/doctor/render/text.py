@@ -80,8 +80,9 @@ class _Page:
 
 def _lines(told: Report, page: _Page) -> Iterator[str]:
     yield from _verdict(told, page)
-    yield ""
-    yield from _way(told.way, page)
+    if told.way_is_known:
+        yield ""
+        yield from _way(told.way, page)
     yield from _findings(told.findings, page)
     yield from _requests(told.rows, page)
     for name, few in (("checked", told.checked), ("not_checked", told.not_checked), ("legend", told.legend)):
@@ -227,7 +228,7 @@ def _requests(rows: Few[Row], page: _Page) -> Iterator[str]:
     yield from page.heading("requests")
     names = Row(*(page.word(name) for name in ("asked", "gets", "decided")))
     first, second = (_widest(column, (names, *rows.shown)) for column in ("request", "gets"))
-    if 2 + first + 2 + second + 2 + _widest("decided", rows.shown) <= page.width:
+    if 2 + first + 2 + second + 2 + _widest("decided", (names, *rows.shown)) <= page.width:
         head = f"  {padded(names.request, first)}  {padded(names.gets, second)}  {names.decided}"
         yield from page.painted((head,), "dim")
         yield from (f"  {padded(row.request, first)}  {padded(row.gets, second)}  {row.decided}" for row in rows.shown)

@@ -21,7 +21,7 @@ from typing import Any, Final, Generic, TypeVar
 from mattegate.doctor.answer import Answer, Certainty, Culprit, Finding, Layer, Verdict
 from mattegate.doctor.causes import causes
 from mattegate.doctor.redact import safe
-from mattegate.doctor.render.way import Stop, stops
+from mattegate.doctor.render.way import Mark, Stop, stops
 from mattegate.doctor.render.words import CERTAIN_BECAUSE, CERTAINTIES, Language, pick, word
 
 T = TypeVar("T")
@@ -102,6 +102,11 @@ class Report:
     not_checked: Few[str]
     legend: Few[str]
     language: Language
+
+    @property
+    def way_is_known(self) -> bool:
+        """Whether anything was found out about any stop."""
+        return any(stop.mark not in {Mark.SENDS, Mark.UNSEEN} for stop in self.way)
 
 
 def report(answer: Answer, *, language: str = "en", bounds: Bounds | None = None) -> Report:

@@ -47,6 +47,13 @@ class Stop:
     reached: bool = True
     """Whether a request gets as far as here, for all that is known."""
 
+    @property
+    def state(self) -> str:
+        """The word for how it fares here, more exact than its mark where it is at fault."""
+        if self.mark is Mark.AT_FAULT:
+            return "wrong" if self.status is None else "refusing"
+        return self.mark
+
     def with_line(self, place: str, text: str) -> Stop:
         """The same stop with its line as it may be shown."""
         return replace(self, place=place, text=text)
@@ -74,7 +81,6 @@ _AFTER_CONNECTING: Final = _PLACE[Layer.CDN]
 _PHASES: Final[Mapping[str, Layer]] = MappingProxyType(
     {
         "location": Layer.NGINX_LOCATION,
-        "realip": Layer.NGINX_ACCESS,
         "access": Layer.NGINX_ACCESS,
         "preaccess": Layer.RATE_LIMIT,
     }
@@ -143,6 +149,8 @@ def _passed(answer: Answer, walked: Mapping[str, Any] | None) -> Iterator[Layer]
             yield layer
     if any(_was_answered(finding) for finding in answer.findings) and not _is_walk(answer):
         yield from _NETWORK
+    if (walked or {}).get("outcome") == "undecided":
+        return
     for step in _texts(walked, "steps"):
         phase, _, says = step.partition(": ")
         if phase == "access" and says.startswith(("auth_basic", "auth_request")):

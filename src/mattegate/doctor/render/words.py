@@ -97,6 +97,8 @@ _LABELS: Final[Mapping[str, Said]] = MappingProxyType(
         ),
         "passed": ("passed", "已通过"),
         "at-fault": ("refuses or at fault", "拒绝或出错"),
+        "refusing": ("refuses", "拒绝"),
+        "wrong": ("at fault", "出错"),
         "unsure": ("not decided", "无法判定"),
         "unseen": ("not looked at", "未查看"),
         "sends": ("sends", "发出请求"),

@@ -103,8 +103,9 @@ def _answer(prediction: Prediction) -> Answer | None:
 def _clue(judged: Judgement, prediction: Prediction, page: PageRequest) -> Clue:
     scope = prediction.scope
     cause, lines = judged.code, _lines(scope, _ALLOW_ORIGIN)
-    if cause == "cors.no_allow_origin" and scope is not None:
-        cause, lines = _why_missing(scope, prediction)
+    if cause in {"cors.no_allow_origin", "cors.only_in_preflight"} and scope is not None:
+        why, lines = _why_missing(scope, prediction)
+        cause = why if lines else cause
     elif cause == "cors.star_with_credentials":
         lines = [*lines, *_lines(scope, _CREDENTIALS)]
     elif cause == "cors.header_not_allowed":
@@ -128,10 +129,13 @@ def _clue(judged: Judgement, prediction: Prediction, page: PageRequest) -> Clue:
     )
 
 
+_OF_THE_PREFLIGHT: Final = frozenset({"cors.max_age_capped", "cors.authorization_wildcard"})
+"""Remarks that turn on the configuration; others turn on the host, which nobody may have named."""
+
+
 def _beside(judged: Judgement, preflight: Prediction) -> Iterator[str]:
     """What stops nobody, and is told where something else does."""
-    for remark in judged.remarks:
-        yield remark.says
+    yield from (remark.says for remark in judged.remarks if remark.code in _OF_THE_PREFLIGHT)
     if preflight.status == 204 and any(name.lower() == "content-length" for name, _ in preflight.headers):
         yield "the preflight's 204 carries Content-Length, which a 204 must not have (RFC 9110, section 8.6)"
 

@@ -13,7 +13,7 @@ _NAME: Final = re.compile(
     r"(?![\w-]|\.\w)"
 )
 _IN_URL: Final = re.compile(
-    r"(://(?:[^\s/@\"'<>]{0,256}@)?)([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?)"
+    r"(://(?:[^\s/@\"'<>]{0,256}(?:\(len [^)]{1,90}\))?@)?)([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?)"
 )  # fmt: skip
 _IN_FIELD: Final = re.compile(
     r"((?i:\bhost|\bhostname|\bsni)\"?\s{0,4}[:=]\s{0,4}\"?)([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?=[\s\",;:]|$)"

@@ -1,0 +1,141 @@
+"""The doctor's command line, from words to exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mattegate.doctor.command.run import main
+
+DENIES = "location / { deny 192.168.0.0/16; allow all; proxy_pass http://127.0.0.1:8000; }"
+
+
+class _Ran:
+    def __init__(self, *argv: str, stdin: str = "", environ: dict[str, str] | None = None) -> None:
+        out, err = io.StringIO(), io.StringIO()
+        self.code = main(argv, io.BytesIO(stdin.encode()), out, err, environ or {})
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+    @property
+    def answer(self) -> Any:
+        return json.loads(self.out)
+
+
+def test_a_refused_request_is_a_fault_with_its_line() -> None:
+    """One schema, the deciding line, and exit code 3."""
+    ran = _Ran("nginx", "-", "--request", "POST /v1/remove-bg", "--client-ip", "192.168.1.9", "--json", stdin=DENIES)
+    assert ran.code == 3
+    assert set(ran.answer) == {"verdict", "findings", "checked", "not_checked", "requests"}
+    finding = ran.answer["findings"][0]
+    assert (finding["layer"], finding["status"], finding["certainty"]) == ("nginx-access", 403, "proven")
+    assert finding["culprit"] == [{"file": "standard input", "line": 1, "text": "deny 192.168.0.0/16;"}]
+    assert "+++ standard input" in finding["change"]
+
+
+def test_a_request_that_passes_is_clean() -> None:
+    """Exit code 0, and what reaches the upstream."""
+    ran = _Ran("nginx", "-", "--request", "POST /v1/remove-bg", "--client-ip", "10.1.2.3", "--json", stdin=DENIES)
+    assert (ran.code, ran.answer["verdict"], ran.answer["findings"]) == (0, "clean", [])
+    assert ran.answer["requests"][0]["upstream"]["uri"] == "/v1/remove-bg"
+
+
+def test_what_is_not_modelled_is_undecided() -> None:
+    """Code in front of the upstream may do anything: exit code 4, and the directive is named."""
+    conf = "location / { access_by_lua_file /x.lua; proxy_pass http://127.0.0.1:8000; }"
+    ran = _Ran("nginx", "-", "--request", "POST /v1", "--json", stdin=conf)
+    assert (ran.code, ran.answer["verdict"]) == (4, "undecided")
+    assert "access_by_lua_file" in ran.answer["not_checked"][0]
+
+
+def test_log_and_configuration_join_into_one_finding(tmp_path: Path) -> None:
+    """The refusal that the log shows is asked of the configuration: the line and the log stand together."""
+    conf, log = tmp_path / "site.conf", tmp_path / "error.log"
+    conf.write_text(
+        "server {\n listen 80;\n location /v1/ {\n  deny 203.0.113.9;\n  proxy_pass http://127.0.0.1:8000;\n }\n}\n"
+    )
+    log.write_text(
+        "2026/11/22 10:00:00 [error] 7#7: *1 access forbidden by rule, client: 203.0.113.9, server: , "
+        'request: "POST /v1/remove-bg HTTP/1.1", host: "api.example.com"\n'
+    )
+    ran = _Ran(str(log), "--nginx", str(conf), "--json")
+    finding = ran.answer["findings"][0]
+    assert (finding["cause"], finding["culprit"][0]["line"]) == ("access.rule_denies", 4)
+    assert any("error.log:1" in evidence for evidence in finding["evidence"])
+    assert any("deny 203.0.113.9;" in evidence for evidence in finding["evidence"])
+
+
+def test_nothing_to_look_at_is_wrong_usage() -> None:
+    """Exit code 2, and how to do it."""
+    ran = _Ran()
+    assert ran.code == 2
+    assert "nothing to look at" in ran.err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("nginx", "-", "--request", "nonsense here now"),
+        ("nginx", "-", "--request", "GET /", "--client-ip", "999.1.1.1"),
+        ("nginx", "-", "--header", "no colon", "--request", "GET /"),
+        ("https://x.example", "--cert", "a.pem"),
+        ("https://x.example", "--key-env", "NOT_SET"),
+        ("nginx",),
+        ("causes", "no.such_cause"),
+        ("cors", "ftp://x", "--origin", "https://a.example"),
+        ("-", "-"),
+    ],
+)
+def test_wrong_words_are_explained(argv: tuple[str, ...]) -> None:
+    """Whatever is wrong with a command line: exit code 2 and a sentence."""
+    ran = _Ran(*argv, stdin=DENIES)
+    assert ran.code == 2
+    assert ran.err.startswith("mattegate doctor: ")
+
+
+def test_a_file_that_is_not_there_fails() -> None:
+    """Exit code 1, by name."""
+    ran = _Ran("/no/such/file.har")
+    assert (ran.code, "No such file" in ran.err) == (1, True)
+
+
+def test_help_and_the_list_of_causes_are_there() -> None:
+    """Every command has its help with examples; every cause can be read."""
+    assert _Ran("causes").code == 0
+    assert "proxy_pass" in _Ran("causes", "proxy_pass.prefix_stripped").out
+    assert "上游" in _Ran("causes", "proxy_pass.prefix_stripped", "--language", "zh").out
+
+
+def test_a_piece_pasted_with_secrets_gives_none_back() -> None:
+    """A key that stands in the configuration or the request is in no output."""
+    conf = (
+        'location / { proxy_set_header Authorization "Bearer sk_prod_abcdefghijklmnopqrstuvwxyz0123456789"; deny all; }'
+    )
+    header = "Authorization: Bearer sk_prod_zyxwvutsrqponmlkjihgfedcba9876543210"
+    for extra in (("--json",), (), ("--share",), ("--verbose",)):
+        ran = _Ran("nginx", "-", "--request", "GET /", "--header", header, *extra, stdin=conf)
+        assert "abcdefghijklmnop" not in ran.out + ran.err
+        assert "zyxwvutsrqponm" not in ran.out + ran.err
+
+
+def test_a_page_and_a_document_are_written(tmp_path: Path) -> None:
+    """--html and --markdown write beside the terminal's text."""
+    page, document = tmp_path / "a.html", tmp_path / "a.md"
+    _Ran(
+        "nginx",
+        "-",
+        "--request",
+        "GET /",
+        "--client-ip",
+        "192.168.1.1",
+        "--html",
+        str(page),
+        "--markdown",
+        str(document),
+        stdin=DENIES,
+    )
+    assert "<svg" in page.read_text("utf-8")
+    assert "deny 192.168.0.0/16" in document.read_text("utf-8")
