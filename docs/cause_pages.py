@@ -119,8 +119,8 @@ def _alike(cause: Cause) -> Iterator[str]:
 
 def _english_index() -> str:
     about = (
-        f"The {len(causes())} causes that a finding of [the doctor](../../guide/doctor.md) can name, by layer, from the\n"
-        "outside in. Codes are never renamed. What is in angle brackets differs from case to case.\n"
+        f"The {len(causes())} causes that a finding of [the doctor](../../guide/doctor.md) can name, by layer, from\n"
+        "the outside in. Codes are never renamed. What is in angle brackets differs from case to case.\n"
         "`mattegate doctor causes` prints the same list, and `mattegate doctor causes CODE` one of them in full."
     )
     return _index(["# Causes", f"English · [简体中文]({CHINESE})", about], Language.ENGLISH)

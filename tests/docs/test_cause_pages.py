@@ -76,7 +76,7 @@ def test_a_link_of_a_page_leads_somewhere() -> None:
 
 
 def test_no_text_of_a_cause_becomes_markup() -> None:
-    """A fact's name in angle brackets would be taken for HTML and vanish; a brace would be a fact that nobody filled."""
+    """A name in angle brackets would be taken for HTML and vanish; a brace would be a fact that nobody filled."""
     for name in PAGES:
         bare = re.sub(r'<a id="[a-z-]+"></a>', "", prose(text_of(name)))
         assert re.findall(r"<[^>\n]*>|\{[a-z_]+\}", bare) == [], name

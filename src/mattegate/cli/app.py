@@ -23,6 +23,7 @@ from mattegate.vocabulary.refusal import Refusal
 LATER = (
     ("why", "Tell why a request was refused, or what let it pass."),
     ("doctor", "Tell which layer really refused a request, in anybody's nginx, CDN, cloud, browser or app."),
+    ("demo", "A faulty nginx in front of the gate, and the way to the answer, step by step."),
     ("simulate", "Tell what would happen to a request, layer by layer, and what would let it pass."),
     ("keys", "Make, find, change and take back API keys."),
     ("identities", "Who pays: accounts with their tier, scopes and limits."),

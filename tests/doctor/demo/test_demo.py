@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,12 +89,13 @@ def test_it_reads_well_on_a_terminal() -> None:
 
 @pytest.mark.usefixtures("_nginx")
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
-def test_whoever_interrupts_it_finds_nothing_left(ended_by: signal.Signals) -> None:
-    """Ctrl-C while the gate starts: it is stopped, and its folder is gone."""
-    with _demo("--scenario", "deny", "--json") as process:
+@pytest.mark.parametrize("begun", ["gate", "deny/nginx.pid"])
+def test_whoever_interrupts_it_finds_nothing_left(ended_by: signal.Signals, begun: str) -> None:
+    """Ctrl-C while the gate is being started, and while nginx runs: both are stopped, and their folder is gone."""
+    with _demo("--json") as process:
         assert process.stderr is not None
         folder = _folder(process.stderr.readline())
-        _await(lambda: any(str(folder) in line for line in _left(folder)))
+        _await((folder / begun).exists)
         process.send_signal(ended_by)
         out, _ = process.communicate(timeout=_PATIENCE_S)
     assert process.returncode != 0
@@ -162,7 +163,7 @@ def _processes() -> Iterator[str]:
             continue  # it ended meanwhile, or is another user's
 
 
-def _await(done: Any) -> None:
+def _await(done: Callable[[], bool]) -> None:
     ends = time.monotonic() + _PATIENCE_S
     while not done():
         assert time.monotonic() < ends

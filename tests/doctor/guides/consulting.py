@@ -112,7 +112,9 @@ def ask_nginx(
     return consult(*words, *(["--prove"] if prove else []), given=block)
 
 
-def transcript(request: str, host: str, sent: Sequence[str], status: str, got: Sequence[str] = (), body: str = "") -> str:
+def transcript(
+    request: str, host: str, sent: Sequence[str], status: str, got: Sequence[str] = (), body: str = ""
+) -> str:
     """What ``curl -v`` prints of one exchange."""
     lines = [f"> {request} HTTP/1.1", f"> Host: {host}", *(f"> {line}" for line in sent), ">"]
     lines += [f"< HTTP/1.1 {status}", *(f"< {line}" for line in got), "<"]

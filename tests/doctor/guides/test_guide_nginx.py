@@ -1,15 +1,13 @@
-"""The first guide's chapter on nginx: every block through the doctor and through a real nginx, and what is true of it."""
+"""The first guide's chapter on nginx: every block through the doctor and a real nginx."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from mattegate.doctor.causes import causes
 from mattegate.doctor.prove.proof import Shown
 from tests.doctor.guides.consulting import (
     ALLOWS_NETWORKS,
@@ -32,7 +30,9 @@ BRIDGE = "172.17.0.1"
 
 def _real(block: str, target: str = ROUTE, **more: object) -> Shown:
     """What a real nginx does with a request."""
-    return shown(f"server {{ listen 80; listen [::]:80; {block} }}", asking(target=target, method="POST", **more)).before
+    return shown(
+        f"server {{ listen 80; listen [::]:80; {block} }}", asking(target=target, method="POST", **more)
+    ).before
 
 
 def _arrives(block: str, target: str = ROUTE) -> str:
@@ -45,14 +45,14 @@ def _arrives(block: str, target: str = ROUTE) -> str:
 
 
 def test_the_path_that_the_backend_sees_is_shown() -> None:
-    """``location /api/`` with a slash behind ``proxy_pass``: /api/remove-bg arrives as /remove-bg, which may be meant."""
+    """``location /api/`` with a slash behind ``proxy_pass``: /api/remove-bg arrives as /remove-bg; it may be meant."""
     assert _arrives(STRIPS_API, "/api/remove-bg") == "/remove-bg"
     told = ask_nginx(STRIPS_API, "POST /api/remove-bg")
     assert (told.code, told.causes) == (0, set())
 
 
 def test_the_recommended_slash_takes_the_version_away() -> None:
-    """The guide's better block breaks its own route: /v1/remove-bg arrives as /remove-bg, and the better line is given."""
+    """The guide's better block breaks its own route: /v1/remove-bg arrives as /remove-bg; the better line is told."""
     assert _arrives(STRIPS_V1) == "/remove-bg"
     told = ask_nginx(STRIPS_V1, prove=True)
     finding = told.finding("proxy_pass.prefix_stripped")
@@ -70,11 +70,14 @@ def test_without_a_uri_part_the_path_arrives_as_it_was_sent() -> None:
     assert ask_nginx(better).code == 0
 
 
+NO_SLASH = STRIPS_API.replace("/api/", "/api")
+
+
 @pytest.mark.parametrize(
     ("block", "asked", "arrives", "cause"),
     [
-        ("location /api { proxy_pass http://127.0.0.1:8000/; }", "/api/remove-bg", "//remove-bg", "proxy_pass.double_slash"),
-        ("location /api { proxy_pass http://127.0.0.1:8000/; }", "/apix", "/x", ""),
+        (NO_SLASH, "/api/remove-bg", "//remove-bg", "proxy_pass.double_slash"),
+        (NO_SLASH, "/apix", "/x", ""),
         (STRIPS_API, "/api/a%2Fb//c", "/a/b/c", ""),
         ("location /api/ { proxy_pass http://127.0.0.1:8000; }", "/api/a%2Fb//c", "/api/a%2Fb//c", ""),
         (
@@ -111,12 +114,12 @@ PICTURES = r"location ~* \.(png|jpg)$ { root /srv/static; } "
 
 
 def test_a_marked_prefix_wins_over_regular_expressions() -> None:
-    """``^~`` keeps a picture's path at the backend; without it a regular expression takes it, and the doctor says so."""
+    """``^~`` keeps a picture's path at the backend; else a regular expression takes it, and the doctor says so."""
     marked, plain = (PICTURES + f"location {mark}/v1/ {{ proxy_pass http://127.0.0.1:8000; }}" for mark in ("^~ ", ""))
     assert _arrives(marked, "/v1/cat.png") == "/v1/cat.png"
     assert _real(plain, "/v1/cat.png").upstream is None
     told = ask_nginx(plain, "POST /v1/cat.png")
-    assert told.line("location.shadowed").startswith(r"location ~* \.(png|jpg)$")
+    assert "(png|jpg)$" in told.line("location.shadowed")
     assert "location ^~ /v1/" in told.finding("location.shadowed")["remedy"]
     assert ask_nginx(marked, "POST /v1/cat.png").causes == set()
 
@@ -231,12 +234,12 @@ REAL_IP = "real_ip_header X-Forwarded-For; set_real_ip_from "
     [
         (BRIDGE, STRANGER, "access.rule_denies", 403),
         ("0.0.0.0/0", "10.9.9.9", "realip.trusts_everyone", 200),
-        (BRIDGE, f"{STRANGER}, {BRIDGE}", "realip.not_recursive", 403),
+        ("172.16.0.0/12", f"{STRANGER}, 172.18.0.2", "realip.not_recursive", 403),
     ],
 )
 def test_who_is_believed_decides_who_is_judged(trusted: str, forwarded: str, cause: str, status: int) -> None:
     """The bridge alone: the true caller is judged. Everybody: a forged header gets in. Two hops need ``recursive``."""
-    rules = NETWORKS if "not_recursive" not in cause else NETWORKS.replace("allow 172.16.0.0/12;", f"allow {STRANGER};")
+    rules = NETWORKS.replace("allow 172.16.0.0/12;", f"allow {STRANGER};") if "recursive" in cause else NETWORKS
     block = f"{REAL_IP}{trusted}; {rules}"
     told = ask_nginx(block, client=BRIDGE, headers=[f"X-Forwarded-For: {forwarded}"])
     assert cause in told.causes
@@ -292,18 +295,8 @@ def test_modsecurity_only_watches_unless_it_is_told_otherwise() -> None:
     assert "waf.modsecurity_rule" not in consult("-", given=watched).causes
 
 
-def test_a_recipe_for_models_never_gives_the_web_server_rights() -> None:
-    """nginx never opens the weights: no remedy hands models to it, or sets the right to execute on files."""
-    for cause in causes().values():
-        told = f"{cause.remedy} {cause.remedy_zh} {cause.check}"
-        assert "chown" not in told or "www-data" not in told, cause.code
-        assert "chmod -R" not in told, cause.code
-
-
-def test_files_that_nginx_itself_cannot_read_are_403_and_a_socket_is_502(tmp_path: Path) -> None:
-    """Permission denied is nginx's 403 only for files of its own; towards a backend it is a 502."""
-    if os.geteuid() != 0:
-        pytest.skip("nginx runs as the owner of the file")
+def test_permission_denied_is_told_by_what_was_to_be_opened() -> None:
+    """A file of nginx's own is a matter of the file system; a backend's socket is one of reaching the backend."""
     said = 'open() "/srv/a.txt" failed (13: Permission denied)'
     tail = 'client: 192.0.2.1, server: , request: "GET /a.txt HTTP/1.1", host: "a.example"'
     told = consult("-", given=f"2026/02/17 01:26:59 [error] 31#31: *5 {said}, {tail}\n")

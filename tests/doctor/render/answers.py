@@ -29,9 +29,9 @@ PASSED_WALK: Final = walk(
     outcome="forwards",
     mechanism="proxy_pass",
     decided_by=_PROXIED_BY,
-    upstream={"address": "http://127.0.0.1:8000/", "method": "GET", "uri": "/health", "headers": [["Host", "cut.example.com"]]},
+    upstream={"address": "http://127.0.0.1:8000/", "uri": "/health", "headers": [["Host", "cut.example.com"]]},
     steps=["location: location / { … }", "access: access lets it pass"],
-)  # fmt: skip
+)
 
 DENY: Final = Finding(
     layer=Layer.NGINX_ACCESS,
@@ -48,7 +48,8 @@ DENY: Final = Finding(
         "the access log has 40 of these since 03:00",
         "no answer came from upstream",
     ),
-    remedy="If 203.0.113.7 should get in, put an `allow` for its network above site.conf:12. Leave the rest of the list as it is.",
+    remedy="If 203.0.113.7 should get in, put an `allow` for its network above site.conf:12. "
+    "Leave the rest of the list as it is.",
     next="grep 'access forbidden by rule' /var/log/nginx/error.log | tail",
     tell_apart="A `return 403` writes no line to the error log; this rule does.",
     verified_by=("real nginx: 403 → 200",),

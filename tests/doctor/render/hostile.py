@@ -25,10 +25,11 @@ EVIL: Final = (
 
 def evil_finding(text: str) -> Finding:
     """Everything that can be said by somebody else says ``text``."""
+    lines = (Culprit(text, 3, text), Culprit(text, 0, f"{text};"))
     return Finding(
         layer=Layer.NGINX_ACCESS, cause="access.rule_denies", certainty=Certainty.PROVEN, title=text, request=text,
-        status=403, culprit=(Culprit(text, 3, text), Culprit(text, 0, f"{text};")), evidence=(text, text * 2), remedy=text,
-        next=text, tell_apart=text, verified_by=(text,), facts=dict.fromkeys(("rule", "client", "place"), text),
+        status=403, culprit=lines, evidence=(text, text * 2), remedy=text, next=text,
+        tell_apart=text, verified_by=(text,), facts=dict.fromkeys(("rule", "client", "place"), text),
     )  # fmt: skip
 
 
@@ -54,8 +55,8 @@ ALL_EVIL: Final = Answer(
 )
 HUGE: Final = Answer(
     Verdict.FAULT,
-    findings=(evil_finding("word " * 400_000), *(evil_finding(f"finding {number}") for number in range(10_000))),
+    findings=(evil_finding("word " * 30_000), *(evil_finding(f"finding {number}") for number in range(10_000))),
     checked=tuple(f"check {number}" for number in range(10_000)),
-    not_checked=("x" * 3_000_000,),
+    not_checked=("x" * 300_000,),
     requests=tuple({"request": f"GET /{number}", "status": 403} for number in range(10_000)),
 )

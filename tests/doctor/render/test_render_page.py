@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,10 @@ from tests.doctor.render.hostile import ALL_EVIL, EVIL, evil_answer
 
 _CONTRAST: Final = """() => {
   const part = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const light = rgb => { const [r, g, b] = rgb.match(/[\\d.]+/g).map(Number).map(part); return 0.2126*r + 0.7152*g + 0.0722*b; };
+  const light = rgb => {
+    const [r, g, b] = rgb.match(/[\\d.]+/g).map(Number).map(part);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
   const ground = node => {
     for (let at = node; at; at = at.parentElement) {
       const colour = getComputedStyle(at).backgroundColor;
@@ -109,7 +113,7 @@ def test_headings_come_in_their_order(browser: Browser, tmp_path: Path) -> None:
     page, _ = opened(browser, tmp_path, FAULT)
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(node => Number(node.localName[1]))")
     assert levels[0] == 1
-    assert all(below - above <= 1 for above, below in zip(levels, levels[1:], strict=False))
+    assert all(below - above <= 1 for above, below in pairwise(levels))
     page.close()
 
 

@@ -35,7 +35,7 @@ def test_only_what_must_not_be_broken_stands_out(name: str, width: int) -> None:
     commands = {finding.next for finding in answer.findings}
     for line in told(answer, width=width).splitlines():
         bare = line.strip()
-        whole = bare in commands or " ;" not in bare and bare.endswith((";", "}")) or " " not in bare.lstrip("- └✗·")
+        whole = bare in commands or (" ;" not in bare and bare.endswith((";", "}"))) or " " not in bare.lstrip("- └✗·")
         quoted = "`" in bare or re.match(r"\S+:\d+", bare)
         assert cells(line) <= width or whole or quoted, line
 

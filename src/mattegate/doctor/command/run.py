@@ -95,11 +95,11 @@ def _causes(code: str, stdout: TextIO, *, language: str) -> int:
     if found is None:
         near = [known for known in causes() if code.rpartition(".")[2] in known][:8]
         raise Usage(f"no cause is called {code!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
-    remedy = found.remedy_zh if language == "zh" else found.remedy
+    remedy = found.said("remedy_zh" if language == "zh" else "remedy", {})
     stdout.write(f"{found.code} ({found.layer})\n\n{_title(found, language)}\n\n{found.meaning}\n\n{remedy}\n")
-    stdout.write(f"\n{found.check}\n\n{found.cite}\n" if found.check else f"\n{found.cite}\n")
+    stdout.write(f"\n{found.said('check', {})}\n\n{found.cite}\n" if found.check else f"\n{found.cite}\n")
     return 0
 
 
 def _title(cause: Cause, language: str) -> str:
-    return cause.title_zh if language == "zh" else cause.title
+    return cause.said("title_zh" if language == "zh" else "title", {})

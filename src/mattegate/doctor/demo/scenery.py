@@ -269,14 +269,14 @@ def _undisturbed() -> Iterator[None]:
         yield
         return
     caught: list[int] = []
-    before = {number: signal.signal(number, lambda got, _: caught.append(got)) for number in _ENDING}
+    before = {number: signal.signal(number, lambda one, _: caught.append(one)) for number in _ENDING}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in caught:
-            signal.raise_signal(number)
+        for got in caught:
+            signal.raise_signal(got)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -40,7 +40,7 @@ _REFUSED: Final[Mapping[Kind, int]] = MappingProxyType(
 )
 """What opening a file, or what is none, is answered."""
 _CONDITIONS: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range")
-"""Headers that a file's age, tag and length are held against."""
+"""Headers that a file's age, tag and length are held against; ``If-Match: *`` asks nothing."""
 _OTHER_WAYS: Final = ("random_index", "flv", "mp4", "image_filter", "xslt_stylesheet", "hls", "f4f")
 """Lines of modules that serve a file in their own way, or refuse it."""
 
@@ -113,7 +113,7 @@ def _refused(state: State, kind: Kind) -> Served:
 
 def _demand_plain(state: State) -> None:
     """It is answered as a whole, but to somebody who knows an earlier answer or wants a part."""
-    asked = next((name for name in _CONDITIONS if state.header(name) is not None), None)
+    asked = next((name for name in _CONDITIONS if (state.header(name) or "*") != "*"), None)
     if asked is not None and state.main and state.final_status in {None, 200}:
         raise Undecided(f"what age, tag and length of the answer make of {asked}")
 

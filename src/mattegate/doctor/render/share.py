@@ -19,7 +19,10 @@ from mattegate.doctor.answer import Answer, Culprit, Finding
 from mattegate.doctor.redact import safe, safe_header
 from mattegate.doctor.render.stand_ins import Book, already, hidden, host, user
 
-_KEPT_MEMBERS: Final = frozenset({"outcome", "mechanism", "method", "status", "line", "layer", "cause", "certainty"})
+_CODES: Final = frozenset({"outcome", "mechanism", "method"})
+_CODE: Final = re.compile(r"[A-Za-z_-]{1,40}")
+_BARE: Final = re.compile(r"[A-Za-z0-9_.-]{1,253}")
+"""The name of a host and nothing else."""
 
 
 def shareable(answer: Answer) -> Answer:
@@ -78,12 +81,13 @@ class _Sharing:
 
     def __init__(self, book: Book) -> None:
         self.book = book
+        self._seen: dict[str, str] = {}
         self._names: re.Pattern[str] | None = None
 
     def learn(self, texts: Sequence[str]) -> None:
         """Find the names of users first: once known, they are replaced wherever they stand alone."""
         for text in texts:
-            hidden(_bounded(safe(text)), self.book)
+            self._hidden(text)
         users = sorted(
             (name for kind, name in self.book.known if kind == "user" and len(name) > 2), key=len, reverse=True
         )
@@ -91,9 +95,15 @@ class _Sharing:
             either = "|".join(map(re.escape, users[:500]))
             self._names = re.compile(rf"(?<![\w.-])(?:{either})(?![\w-])")
 
+    def _hidden(self, text: str) -> str:
+        """Many findings say the same: a text is looked through once."""
+        if text not in self._seen:
+            self._seen[text] = hidden(_bounded(safe(text)), self.book)
+        return self._seen[text]
+
     def text(self, text: str) -> str:
         """One text, safe to post."""
-        told = hidden(_bounded(safe(text)), self.book)
+        told = self._hidden(text)
         return told if self._names is None else self._names.sub(lambda found: user(found[0], self.book), told)
 
     def texts(self, texts: Sequence[str]) -> tuple[str, ...]:
@@ -115,18 +125,21 @@ class _Sharing:
 
     def member(self, name: str, value: Any) -> Any:
         """One member of a request, by its name."""
-        if name in _KEPT_MEMBERS or not isinstance(value, (str, Mapping, list, tuple)):
-            return value
         if isinstance(value, str):
-            return host(value, self.book) if name == "host" and ":" not in value else self.text(value)
+            return self._said(name, value)
         if isinstance(value, Mapping):
             return {key: self.member(str(key), member) for key, member in value.items()}
-        if name == "headers":
-            return [self._header(pair) for pair in value]
-        return [self.member("", member) for member in value]
+        if isinstance(value, (list, tuple)):
+            return [self._header(pair) if name == "headers" else self.member("", pair) for pair in value]
+        return value
+
+    def _said(self, name: str, value: str) -> str:
+        if name in _CODES and _CODE.fullmatch(value):
+            return value
+        return self.text(host(value, self.book) if name == "host" and _BARE.fullmatch(value) else value)
 
     def _header(self, pair: Any) -> Any:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[1], str):
             return self.member("", pair)
-        key, value = str(pair[0]), safe_header(str(pair[0]), pair[1])
-        return [key, host(value, self.book) if key.lower() == "host" and ":" not in value else self.text(value)]
+        key, value = self.text(str(pair[0])), safe_header(str(pair[0]), pair[1])
+        return [key, self._said(key.lower(), value)]

@@ -70,16 +70,13 @@ class Lines:
         if found is not None:
             status = raw[raw.find(_STATUS) + len(_STATUS) :][:3]
             if status[:1] in (b"1", b"2", b"3") and raw.endswith(b"}"):
-                at = _moment(found[1])
+                at = _our_moment(found[1])
                 return None if at is None else Seen(at, 200, address=found[2].decode("ascii", "replace"))
-            return self._own(document(raw))
+            return self._own(document(raw), _our_moment(found[1]))
         return self._foreign(raw)
 
-    def _own(self, line: Mapping[str, Any] | None) -> Seen | None:
-        if line is None or not isinstance(line.get("status"), int):
-            return None
-        at = moment(str(line.get("time")))
-        if at is None:
+    def _own(self, line: Mapping[str, Any] | None, at: float | None) -> Seen | None:
+        if line is None or at is None or not isinstance(line.get("status"), int):
             return None
         return Seen(
             at,
@@ -100,7 +97,8 @@ class Lines:
         if shape is None or sketch is None:
             return None
         if shape.name == MATTEGATE_ACCESS.name:
-            return self._own(document(inner))
+            found = document(inner)
+            return self._own(found, moment(str(found.get("time"))) if found else None)
         if sketch is PASSES:
             return self._passing(shape, raw)
         known, at = self._known.get((shape.name, sketch)), _stamp(raw)
@@ -167,6 +165,11 @@ def _formats() -> list[Format]:
 @lru_cache(maxsize=4_096)
 def _moment(text: bytes) -> float | None:
     return moment(text.decode("ascii", "replace"))
+
+
+def _our_moment(text: bytes) -> float | None:
+    """To the second, so that all lines of one second are one look-up."""
+    return _moment(text[:19] + b"Z") if text.endswith(b"+00:00") else _moment(text)
 
 
 def _stamp(raw: bytes) -> float | None:

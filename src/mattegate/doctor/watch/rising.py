@@ -14,7 +14,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -153,7 +153,7 @@ class Rise:
 class _Going:
     """A rise that goes on."""
 
-    series: Series[Seen]
+    series: Series[Seen, Usual]
     usual: Usual
     limit: int
     began_at: float
@@ -180,15 +180,16 @@ class Watch:
         """Rises that were not followed, because too many went on at once."""
         self.only_caller = ""
         """The address that every line of the log has, if one has risen and there is but one: a proxy's."""
+        self._slot_s = rule.slot
         self._all = Counts(rule.keep)
-        self._tables = {kind: Table[Seen](most, rule.keep, newest) for kind, (most, newest) in _TABLES.items()}
+        self._tables = {kind: Table[Seen, Usual](most, rule.keep, newest) for kind, (most, newest) in _TABLES.items()}
         self._going: dict[tuple[Kind, str], _Going] = {}
         self._over: deque[Rise] = deque(maxlen=_MOST_OVER)
         self._callers: deque[str] = deque(maxlen=_CALLERS)
 
     def see(self, seen: Seen) -> None:
         """Count one line."""
-        slot = int(seen.at // self.rule.slot)
+        slot = int(seen.at // self._slot_s)
         self.first_at = min(self.first_at, seen.at) if self.lines else seen.at
         self.last_at = max(self.last_at, seen.at)
         self.lines += 1
@@ -223,7 +224,6 @@ class Watch:
 
     def _count(self, kind: Kind, name: str, seen: Seen, slot: int) -> None:
         series = self._tables[kind].of(name, seen.at)
-        series.newest.append(seen)
         count = series.counts.add(slot)
         going = self._going.get((kind, name))
         if going is not None and slot > going.last_slot + SLOTS:
@@ -232,13 +232,14 @@ class Watch:
         if going is not None and slot - going.first_slot > self.rule.windows * SLOTS:
             self._end((kind, name), going, settled=True)
             going = None
+        series.newest.append(seen)
         if going is None and count >= self.rule.least:
             going = self._begun(kind, name, series, count, slot)
         if going is not None:
             self._more(going, series, count, slot)
 
-    def _begun(self, kind: Kind, name: str, series: Series[Seen], count: int, slot: int) -> _Going | None:
-        usual = self._usual(series.counts, slot)
+    def _begun(self, kind: Kind, name: str, series: Series[Seen, Usual], count: int, slot: int) -> _Going | None:
+        usual = self._judged(series, slot)
         if usual.windows < LEAST_HISTORY or count < usual.limit(self.rule) or self._is_proxy(kind, name):
             return None
         if len(self._going) >= _MOST_GOING:
@@ -256,7 +257,13 @@ class Watch:
         )
         return going
 
-    def _more(self, going: _Going, series: Series[Seen], count: int, slot: int) -> None:
+    def _judged(self, series: Series[Seen, Usual], slot: int) -> Usual:
+        """Once a slot is enough: the slot is no part of what is usual then."""
+        if series.judged is None or series.judged[0] != slot:
+            series.judged = slot, self._usual(series.counts, slot)
+        return series.judged[1]
+
+    def _more(self, going: _Going, series: Series[Seen, Usual], count: int, slot: int) -> None:
         going.series = series
         going.total += 1
         if count < going.limit:
@@ -320,18 +327,17 @@ class Watch:
         return highest
 
 
-def _names(seen: Seen) -> Iterator[tuple[Kind, str]]:
+def _names(seen: Seen) -> list[tuple[Kind, str]]:
     """What a refused line counts for."""
     if seen.reason:
-        yield Kind.REASON, seen.reason
+        names = [(Kind.REASON, seen.reason)]
     else:
-        yield Kind.STATUS, str(seen.status)
-        if seen.request:
-            yield Kind.REQUEST, f"{seen.status} {seen.request}"
+        names = [(Kind.STATUS, str(seen.status)), (Kind.REQUEST, f"{seen.status} {seen.request}")]
     if seen.key:
-        yield Kind.KEY, seen.key
+        names.append((Kind.KEY, seen.key))
     if seen.address:
-        yield Kind.ADDRESS, seen.address
+        names.append((Kind.ADDRESS, seen.address))
+    return names
 
 
 def _last_window(slot: int) -> int:

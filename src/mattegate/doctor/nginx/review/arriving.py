@@ -85,7 +85,7 @@ def _outer_headers(prediction: Prediction, upstream: Upstream) -> Iterator[Clue]
         return
     own = {line.args[0].lower() for line in holder.own("proxy_set_header") if line.args}
     outer = [line for line in holder.parent.inherited("proxy_set_header") if line.args]
-    lost = [line for line in outer if line.args[0].lower() in _WANTED_OUTSIDE - own]
+    lost = [line for line in outer if line.args[0].lower() in _WANTED_OUTSIDE - own and not _as_sent(line, prediction)]
     if lost:
         first = holder.own("proxy_set_header")[0]
         yield _clue(
@@ -95,6 +95,14 @@ def _outer_headers(prediction: Prediction, upstream: Upstream) -> Iterator[Clue]
             first,
             lost=", ".join(line.args[0] for line in lost),
         )
+
+
+def _as_sent(line: Directive, prediction: Prediction) -> bool:
+    """Whether a line only repeats what nginx does without it: hand the caller's own header on."""
+    assert prediction.scope is not None
+    name = line.args[0].lower()
+    passed = prediction.scope.value("proxy_pass_request_headers", "on") != "off"
+    return passed and name not in _NOT_THE_CALLERS and line.args[1:] == (f"$http_{name.replace('-', '_')}",)
 
 
 def _path(prediction: Prediction, upstream: Upstream, uri: str) -> Iterator[Clue]:

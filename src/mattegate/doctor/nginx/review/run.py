@@ -17,7 +17,7 @@ from mattegate.doctor.nginx.review.limiting import limits
 from mattegate.doctor.nginx.review.pages import page_clues
 from mattegate.doctor.nginx.review.refusals import bypass, hidden_status, proxy_admitted, refusal, shadow
 from mattegate.doctor.nginx.review.standing import standing
-from mattegate.doctor.nginx.review.usual import usual_requests
+from mattegate.doctor.nginx.review.usual import unasked, usual_requests
 from mattegate.doctor.nginx.review.words import asked, place
 from mattegate.doctor.nginx.state import Surroundings
 from mattegate.doctor.nginx.values import UNKNOWN
@@ -54,7 +54,10 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
         for request in named or usual_requests(model, around):
             prediction = model.predict(request, around)
             predictions.append(prediction)
-            found = [*_clues(model, prediction, around, asked_for=asked_for), *file_clues(prediction, tree, around)]
+            found = [
+                *_clues(model, tree, prediction, around, asked_for=asked_for),
+                *file_clues(prediction, tree, around),
+            ]
             clues += found
             fixes += [fix for clue in found if (fix := fix_of(clue, prediction)) is not None]
     return Reviewed(
@@ -69,7 +72,9 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
     )
 
 
-def _clues(model: Model, prediction: Prediction, around: Surroundings, *, asked_for: bool) -> Iterator[Clue]:
+def _clues(
+    model: Model, tree: Tree, prediction: Prediction, around: Surroundings, *, asked_for: bool
+) -> Iterator[Clue]:
     assert model.http is not None
     found = (
         refusal(prediction, model.http),
@@ -78,8 +83,8 @@ def _clues(model: Model, prediction: Prediction, around: Surroundings, *, asked_
         bypass(prediction),
         proxy_admitted(prediction),
     )
-    if asked_for or prediction.request.label:
-        yield from (clue for clue in found if clue is not None)
+    clues = [clue for clue in found if clue is not None]
+    yield from clues if asked_for else filter(None, (unasked(clue, prediction, tree) for clue in clues))
     yield from losses(prediction)
     yield from limits(prediction, model.http)
     yield from page_clues(model, prediction.request, around)
