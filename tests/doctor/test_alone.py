@@ -88,8 +88,8 @@ def wheel(folder: Path) -> Path:
     return found
 
 
-def _build_zipapp(target: Path) -> Path:
-    script = ROOT / "packaging" / "doctor" / "zipapp.py"
+def _build_zipapp(target: Path, *, root: Path = ROOT) -> Path:
+    script = root / "packaging" / "doctor" / "zipapp.py"
     subprocess.run([sys.executable, "-I", script, target], check=True, capture_output=True)
     return target
 
@@ -178,12 +178,18 @@ def _works(python: str, other: dict[str, Any]) -> bool:
         return False
 
 
-def test_the_same_sources_give_the_same_bytes(zipapp: Path, folder: Path) -> None:
-    """Times, owners and the order of folders leave no trace, so that a published file can be checked."""
-    again = _build_zipapp(folder / "again.pyz")
-    assert again.read_bytes() == zipapp.read_bytes()
-    assert zipapp.read_bytes().startswith(b"#!/usr/bin/env python3\n")
-    with ZipFile(zipapp) as archive:
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    """Times, owners and the place of the sources leave no trace, so that a published file can be checked."""
+    for name in ("LICENSE", "packaging/doctor/zipapp.py", "src/mattegate/__init__.py"):
+        (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "one" / name)
+    unneeded = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE / "doctor", tmp_path / "one" / "src" / "mattegate" / "doctor", ignore=unneeded)
+    shutil.copytree(tmp_path / "one", tmp_path / "other", copy_function=shutil.copyfile)
+    one, other = (_build_zipapp(tmp_path / f"{name}.pyz", root=tmp_path / name) for name in ("one", "other"))
+    assert one.read_bytes() == other.read_bytes()
+    assert one.read_bytes().startswith(b"#!/usr/bin/env python3\n")
+    with ZipFile(one) as archive:
         names = archive.namelist()
         assert names == sorted(names)
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}

@@ -22,13 +22,12 @@ from mattegate.doctor.demo.scenery import NoScenery, scenery
 from mattegate.doctor.prove import sandbox
 
 STEPS: Final = ["symptom", "direct", "logs", "client", "doctor", "change", "outcome"]
-_RUN: Final = "import sys; from mattegate.cli.later import Later; Later('demo', '').load().main(sys.argv[1:])"
 _PATIENCE_S: Final = 60.0
 
 
 def _demo(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", _RUN, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mattegate", "demo", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -98,7 +97,7 @@ def test_whoever_interrupts_it_finds_nothing_left(ended_by: signal.Signals, begu
         _await((folder / begun).exists)
         process.send_signal(ended_by)
         out, _ = process.communicate(timeout=_PATIENCE_S)
-    assert process.returncode != 0
+    assert process.returncode == 128 + ended_by
     assert out == ""
     assert _left(folder) == []
 

@@ -78,7 +78,10 @@ def test_what_really_takes_it_away_is_found_and_proven(line: str, cause: str) ->
     assert not _reaches(block)
     told = ask_nginx(block, headers=[BEARER], prove=True)
     assert told.line(cause) == line
-    assert any("authorization: absent" in said for said in told.finding(cause)["verified_by"])
+    (proof,) = told.finding(cause)["verified_by"]
+    assert proof.startswith("real nginx: 200 both times, the upstream's authorization: ")
+    assert "→ Bearer RMBG-PROD-" in proof
+    assert told.finding(cause)["change"].endswith(f"-{line}")
 
 
 def test_an_underscore_costs_the_header() -> None:

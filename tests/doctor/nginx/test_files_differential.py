@@ -233,8 +233,8 @@ class Sites:
 
     def _rewritten(self) -> Site:
         base = self._one(f"alias {self._tree.top}/;", f"root {self._tree.top};", "")
-        flag = self._one("break", "break", "last")
-        return Site("/rw/", (base, f"rewrite ^/rw/(.*)$ /$1 {flag};", *self._more()), "/rw/", "")
+        flag = self._one("break;", "break;", "last;", "; break;", ";")
+        return Site("/rw/", (base, f"rewrite ^/rw/(.*)$ /$1 {flag}", *self._more()), "/rw/", "")
 
     def _tested(self) -> Site:
         """``if`` with the four tests, each with a status of its own."""
@@ -300,7 +300,9 @@ class Asker:
         chance = self._chance
         headers: list[tuple[str, str]] = []
         if chance.random() < 0.03:
-            headers = [chance.choice((("Range", "bytes=0-1"), ("If-None-Match", '"x"'), ("If-Match", '"x"')))]
+            headers = [
+                chance.choice((("Range", "bytes=0-1"), ("If-None-Match", "*"), ("If-Match", '"x"'), ("If-Match", "*")))
+            ]
         if site.prefix == "/pw/":
             headers.append(("Authorization", "Basic dXNlcjpwYXNz"))
         target = site.prefix + self._path(site) + self._query(site)

@@ -173,16 +173,16 @@ def test_a_huge_answer_is_shared_as_well() -> None:
     assert len(shareable(HUGE).findings) == 10_001
 
 
-_PIECES = st.sampled_from(
-    '10.1.2.3 alice /home/alice acme.io a@b.co :// http://x.io:80 host-1.example . - @ user= " ::1 fe80::1%eth0 /24 host:'
-    " arn:aws:s3:::mine 8a1b2c3d4e5f6071-FRA request-1 192.0.2.1 2001:db8::1 d1.cloudfront.net (len 8) https://u:p@h".split(
-        " "
-    )
-)
+_PIECES: Final = (
+    "10.1.2.3", "alice", "/home/alice", "acme.io", "a@b.co", "http://x.io:80", "host-1.example", ".", "-", "user=",
+    "::1", "fe80::1%eth0", "/24", "host:", "arn:aws:s3:::mine", "8a1b2c3d4e5f6071-FRA", "request-1", "192.0.2.1",
+    "2001:db8::1", "d1.cloudfront.net", "(len 8)", "https://u:p@h", "user 'bob'", "request id: x1y2z3", "server_name",
+    ";", "10.1.0.0/16",
+)  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(_PIECES, max_size=12), st.sampled_from(["", " "]))
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=12), st.sampled_from([" ", ", ", "\n"]))
 def test_twice_is_once_for_any_mixture(pieces: list[str], between: str) -> None:
     """Names in whatever company."""
     once = shareable(evil_answer(between.join(pieces)))

@@ -19,7 +19,7 @@ from mattegate.doctor.probe.plan import ProbePlan
 from mattegate.doctor.probe.target import BadTarget, parse_target
 from mattegate.doctor.probe.tls import ClientCertificate
 
-COMMANDS: Final = ("nginx", "cors", "causes")
+COMMANDS: Final = ("nginx", "cors", "watch", "causes")
 _MOST_BURST: Final = 30
 _MOST_DATA: Final = 12 << 20
 
@@ -30,6 +30,7 @@ examples:
   mattegate doctor page.har --nginx /etc/nginx/nginx.conf --error-log /var/log/nginx/error.log
   mattegate doctor nginx /etc/nginx/nginx.conf --request 'POST /v1/remove-bg' --client-ip 203.0.113.9 --prove
   mattegate doctor cors https://api.example.com/v1/remove-bg --origin https://app.example.com --method POST
+  mattegate doctor watch /var/log/mattegate/access.jsonl --since 10m --quiet
   mattegate doctor causes proxy_pass.prefix_stripped
 
 exit codes: 0 nothing refuses, 1 failed, 2 wrong usage, 3 fault found, 4 undecided
@@ -46,8 +47,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(command: str) -> argparse.ArgumentParser:
-    """The parser of ``examine`` (no command), ``nginx``, ``cors`` or ``causes``."""
-    made: dict[str, Any] = {"nginx": _nginx, "cors": _cors, "causes": _causes}
+    """The parser of ``examine`` (no command), ``nginx``, ``cors``, ``watch`` or ``causes``."""
+    made: dict[str, Any] = {"nginx": _nginx, "cors": _cors, "watch": _watch, "causes": _causes}
     made_parser: argparse.ArgumentParser = made.get(command, _examine)()
     _shared(made_parser)
     return made_parser
@@ -147,6 +148,21 @@ def _cors() -> argparse.ArgumentParser:
     parser.add_argument("--header", metavar="'NAME: VALUE'", action="append", default=[], help="set by the script")
     parser.add_argument("--credentials", action="store_true", help="credentials: 'include'")
     parser.add_argument("--upload-listener", action="store_true", help="an XMLHttpRequest that watches its upload")
+    return parser
+
+
+def _watch() -> argparse.ArgumentParser:
+    parser = _parser("watch", "What is refused far more often than usual: a reason, a key, an address, a status.")
+    parser.add_argument("logs", metavar="LOG", nargs="*", help="access logs, ours or any server's, oldest first; or -")
+    parser.add_argument("--since", metavar="T", help="tell only what went on since: 10m, 2027-01-31T12:00:00Z")
+    parser.add_argument("--window", metavar="SPAN", default="5m", help="what is compared (default: 5m)")
+    parser.add_argument("--baseline", metavar="SPAN", default="24h", help="with how much before it (default: 24h)")
+    parser.add_argument("--least", metavar="N", type=int, default=20, help="refusals in a window below which nothing "
+                        "is told (default: 20)")  # fmt: skip
+    parser.add_argument("--follow", action="store_true", help="tell each rise when it begins and when it is over")
+    parser.add_argument("--exit-code", action="store_true", help="exit with 3 where something rose, 4 where nothing "
+                        "can be said; 0 otherwise and without this option")  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="print nothing where nothing rose")
     return parser
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final, TextIO
 
@@ -14,7 +16,10 @@ from mattegate.doctor.command.arguments import COMMANDS, Usage, headers_of, pars
 from mattegate.doctor.command.gathering import examine
 from mattegate.doctor.command.pages import ask_as_page
 from mattegate.doctor.command.sources import BadInput
+from mattegate.doctor.command.watching import Wanted as Watched
+from mattegate.doctor.command.watching import told_as_json, told_as_line, watch_of, watch_on, watch_once
 from mattegate.doctor.render import as_json, as_markdown, as_page, as_text, shareable
+from mattegate.doctor.watch.following import Change
 
 _CODES: Final = {Verdict.CLEAN: 0, Verdict.FAULT: 3, Verdict.UNDECIDED: 4}
 FAILED: Final = 1
@@ -54,6 +59,8 @@ def _run(
 
     if command == "causes":
         return _causes(options.code, stdout, language=options.language)
+    if command == "watch":
+        return _watch(options, stdin, stdout)
     if command == "cors":
         answer = ask_as_page(
             options.url,
@@ -67,6 +74,31 @@ def _run(
         answer = examine(wanted_of(options, environ), stdin, tell)
     _show(shareable(answer) if options.share else answer, options, stdout)
     return _CODES[answer.verdict]
+
+
+def _watch(options: argparse.Namespace, stdin: BinaryIO, stdout: TextIO) -> int:
+    wanted = watch_of(options, time.time())
+    if options.follow:
+        return _watch_on(options, wanted, stdin, stdout)
+    answer = watch_once(wanted, stdin, time.time())
+    if answer.findings or not options.quiet:
+        _show(shareable(answer) if options.share else answer, options, stdout)
+    return _CODES[answer.verdict] if options.exit_code else 0
+
+
+def _watch_on(options: argparse.Namespace, wanted: Watched, stdin: BinaryIO, stdout: TextIO) -> int:
+    rose = False
+
+    def tell(change: Change) -> None:
+        nonlocal rose
+        rose = True
+        told = told_as_json if options.json else told_as_line
+        stdout.write(told(change, wanted.rule) + "\n")
+        stdout.flush()
+
+    with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
+        watch_on(wanted, stdin, tell)
+    return _CODES[Verdict.FAULT] if rose and options.exit_code else 0
 
 
 def _show(answer: Answer, options: argparse.Namespace, stdout: TextIO) -> None:

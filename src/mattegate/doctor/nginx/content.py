@@ -113,9 +113,13 @@ def _refused(state: State, kind: Kind) -> Served:
 
 def _demand_plain(state: State) -> None:
     """It is answered as a whole, but to somebody who knows an earlier answer or wants a part."""
-    asked = next((name for name in _CONDITIONS if (state.header(name) or "*") != "*"), None)
+    asked = next((name for name in _CONDITIONS if _asks(name, state.header(name))), None)
     if asked is not None and state.main and state.final_status in {None, 200}:
         raise Undecided(f"what age, tag and length of the answer make of {asked}")
+
+
+def _asks(name: str, value: str | None) -> bool:
+    return value is not None and (name, value) != ("if-match", "*")
 
 
 def _folder(state: State) -> Served:

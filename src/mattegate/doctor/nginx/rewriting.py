@@ -80,6 +80,7 @@ class _Script:
         if line.name == "set" and len(line.args) == 2:
             self._state.variables[line.args[0].lstrip("$")] = self._lookup.expand(line.args[1])
         elif line.name == "break":
+            self._stay()
             raise _Stop
         elif line.name == "return" and line.args:
             return self._return(line)
@@ -88,6 +89,11 @@ class _Script:
         elif line.name == "if" and line.block is not None:
             return self._if(line, scope, in_location=in_location)
         return None
+
+    def _stay(self) -> None:
+        """A URI that was moved stays in this location, whose name no longer begins it (ngx_http_script_break_code)."""
+        if self.moved:
+            self._state.located, self.moved = False, False
 
     def _if(self, line: Directive, scope: Scope, *, in_location: bool) -> Returned | None:
         if not self._holds(line):
@@ -191,10 +197,10 @@ class _Script:
         state.step("rewrite", f"{state.uri} becomes {path}", line)
         state.uri, state.args, state.moved = path, args, line
         state.internal, state.untouched = True, False
-        if "break" in flag:
-            state.located, self.moved = False, False
-            raise _Stop
         self.moved = True
+        if "break" in flag:
+            self._stay()
+            raise _Stop
         if "last" in flag:
             raise _Stop
         return None

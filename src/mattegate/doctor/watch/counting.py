@@ -4,7 +4,8 @@ Rules of this file:
 
 1. Time is a number of slots; a window is five of them, so that a burst is seen wherever it falls. Older counts are kept
    by whole windows.
-2. Every table has an end. What does not fit makes room for itself where nothing was seen for longest, and that is counted.
+2. Every table has an end. What does not fit takes the place of what was seen longest
+   ago, and that is counted.
 """
 
 from __future__ import annotations

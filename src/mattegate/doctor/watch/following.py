@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import select
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import BinaryIO, Final, Protocol
 
 from mattegate.doctor.readers.logs.blocks import BLOCK, LONGEST
 from mattegate.doctor.watch.reading import Lines
-from mattegate.doctor.watch.rising import Rise, Seen, Watch
+from mattegate.doctor.watch.report import Incident, incidents
+from mattegate.doctor.watch.rising import Label, Rise, Seen, Watch
 
 _PATIENCE: Final = 60
 """Looks at a renamed file without anything new, after which its writer has let it go."""
@@ -45,10 +46,10 @@ class Joined:
         """The whole lines in what came so far; of one that is too long, the beginning."""
         data = self._rest + data
         if self._skipping:
-            _, end, data = data.partition(b"\n")
-            self._skipping = not end
-        end = data.rfind(b"\n") + 1
-        whole, self._rest = data[:end], data[end:]
+            _, ending, data = data.partition(b"\n")
+            self._skipping = not ending
+        at = data.rfind(b"\n") + 1
+        whole, self._rest = data[:at], data[at:]
         if len(self._rest) > LONGEST:
             whole, self._rest, self._skipping = whole + self._rest[:LONGEST] + b"\n", b"", True
         return whole
@@ -99,7 +100,7 @@ class Tail:
         return False
 
     def fresh(self) -> Iterator[bytes]:
-        """What was written since the last time, to the old file first. Raises :class:`OSError` for what may not be read."""
+        """What was written since the last time, to the old file first. Raises :class:`OSError`."""
         self._open()
         for opened in list(self._opened):
             yield from opened.fresh()
@@ -151,35 +152,40 @@ class Pipe:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A rise that began, or one that is over."""
+    """An incident that began, or one that is over."""
 
-    rise: Rise
+    incident: Incident
     began: bool
 
 
 class Telling:
-    """What was told already, so that each rise is told once when it begins and once when it is over."""
+    """What was told already, so that each incident is told once when it begins and once when it is over."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, str, float], bool] = {}
-        """Whether it was told as over."""
+        self._told: dict[Label, bool] = {}
+        """Whether a rise was told as over."""
 
     def begin(self, rises: Iterable[Rise]) -> None:
         """What was over before anybody watched is no news."""
         self._told = {rise.label: True for rise in rises if rise.over_at is not None}
 
-    def changes(self, rises: Iterable[Rise]) -> tuple[Change, ...]:
-        """What is new since the last time. One that began and ended in between is told twice at once."""
-        rises = tuple(rises)
-        found: list[Change] = []
-        for rise in rises:
-            over = rise.over_at is not None
-            if rise.label not in self._told:
-                found.append(Change(rise, began=True))
-            if over and not self._told.get(rise.label, False):
-                found.append(Change(rise, began=False))
-        self._told = {rise.label: rise.over_at is not None for rise in rises}
+    def changes(self, rises: Sequence[Rise]) -> tuple[Change, ...]:
+        """What is new since the last time. An incident that began and ended in between is told twice at once."""
+        found = [change for incident in incidents(rises) for change in self._changes(incident)]
+        known = {rise.label for rise in rises}
+        self._told = {label: over for label, over in self._told.items() if label in known}
         return tuple(found)
+
+    def _changes(self, incident: Incident) -> Iterator[Change]:
+        """A rise may join an incident that was told, or one that was told may turn out to belong to another."""
+        labels = [rise.label for rise in (incident.lead, *incident.also)]
+        told = [self._told[label] for label in labels if label in self._told]
+        over = incident.lead.over_at is not None
+        if not told:
+            yield Change(incident, began=True)
+        if over and not any(told):
+            yield Change(incident, began=False)
+        self._told |= dict.fromkeys(labels, over or any(told))
 
 
 def look(watch: Watch, logs: Iterable[tuple[Growing, Lines]]) -> None:
@@ -198,4 +204,5 @@ def _seen(lines: Lines, blocks: Iterator[bytes]) -> Iterator[Seen]:
         yield from lines.block(block)
 
 
-_at: Callable[[Seen], float] = lambda seen: seen.at  # noqa: E731
+def _at(seen: Seen) -> float:
+    return seen.at

@@ -35,6 +35,13 @@ _SAMPLE: Final = 64
 _MOST_SKETCHES: Final = 4_096
 
 
+def _formats() -> list[Format]:
+    """All that a log can hold, but for the applications' lines, which say no status; new ones for each log."""
+    reader = by_name("mixed")
+    assert isinstance(reader, LogReader)
+    return [shape.fresh() if shape.fresh else shape for shape in reader.formats if shape.name != "app-log"]
+
+
 @dataclass(slots=True)
 class Lines:
     """One log while it is read."""
@@ -47,7 +54,7 @@ class Lines:
     unread: int = 0
     """Those that say neither when nor which status, or are torn."""
     future: int = 0
-    _formats: list[Format] = field(default_factory=lambda: _formats())
+    _formats: list[Format] = field(default_factory=_formats)
     _known: dict[tuple[str, Sketch], Seen] = field(default_factory=dict)
     _passed: int = 0
 
@@ -153,13 +160,6 @@ def _seen(line: Observation) -> Seen | None:
         line.place.source,
         line.place.line,
     )
-
-
-def _formats() -> list[Format]:
-    """All that a log can hold, but for the applications' lines, which say no status; new ones for each log."""
-    reader = by_name("mixed")
-    assert isinstance(reader, LogReader)
-    return [shape.fresh() if shape.fresh else shape for shape in reader.formats if shape.name != "app-log"]
 
 
 @lru_cache(maxsize=4_096)

@@ -106,13 +106,14 @@ def cause_of(rise: Rise) -> str:
     return code if code in causes() else "watch.reason_rises"
 
 
-def line_of(incident: Incident, rule: Rule) -> str:
-    """One incident as one line, for a log or a mail's subject."""
-    found = finding(incident, rule)
-    begins = f"{utc_text(incident.lead.began_at)} {found.cause}: {found.title}"
-    if incident.lead.over_at is None:
-        return f"rises  {begins}" + (f"; next: {found.next}" if found.next else "")
-    return f"over   {utc_text(incident.lead.over_at)} {found.cause}: {found.title}; {incident.lead.total} in all"
+def line_of(incident: Incident, rule: Rule, *, began: bool) -> str:
+    """Its beginning or its end as one line."""
+    found, lead = finding(incident, rule), incident.lead
+    if began:
+        return f"{utc_text(lead.began_at)} began {found.cause}: {found.title}" + (
+            found.next and f"; next: {found.next}"
+        )
+    return f"{utc_text(lead.over_at or lead.count_until)} over {found.cause}: {found.title}; {lead.total} in all"
 
 
 # --- what belongs together ----------------------------------------------------------------------------------------
@@ -158,7 +159,8 @@ def _named(seen: Seen, kind: Kind) -> str:
 
 def _evidence(incident: Incident, rule: Rule) -> Iterator[str]:
     lead = incident.lead
-    yield f"{lead.count} in the {span_text(rule.window)} up to {utc_text(lead.count_until)}; {_usual_in_full(lead, rule)}"
+    window = f"the {span_text(rule.window)} up to {utc_text(lead.count_until)}"
+    yield f"{lead.count} in {window}; {_usual_in_full(lead, rule)}"
     yield _when(lead)
     yield f"requests of any kind in that window: {lead.requests}; usually at most {lead.requests_usual}"
     yield from _who(lead)
@@ -213,7 +215,8 @@ def _examples(newest: Sequence[Seen]) -> Iterator[str]:
     for seen in list(reversed(newest))[:_EXAMPLES]:
         says = f": {_short(seen.problem)}" if seen.problem else ""
         of = f"{seen.request_id} " if _ID.fullmatch(seen.request_id) else ""
-        yield f"for example {of}{_short(seen.request)} from {_short(seen.address) or 'nobody knows where'} at {_short(seen.place)}{says}"
+        by = f" from {_short(seen.address)}" if seen.address else ""
+        yield f"for example {of}{_short(seen.request)}{by} at {_short(seen.place)}{says}"
 
 
 def _said(rise: Rise) -> str:
@@ -308,10 +311,11 @@ def _not_checked(watch: Watch, logs: Sequence[Lines]) -> Iterator[str]:
             yield f"{_short(log.source)}: {log.future} lines are of a time to come"
     rule, history = watch.rule, watch.history(watch.last_at) if watch.lines else 0
     if watch.lines and history < LEAST_HISTORY:
-        need, there = span_text(LEAST_HISTORY * rule.window), span_text(history * rule.window)
+        there, need = span_text(history * rule.window), span_text(LEAST_HISTORY * rule.window)
         yield f"what is usual: the log reaches back {there} before its last window, and {need} are needed"
     elif watch.lines and history < rule.windows:
-        yield f"the whole baseline: the log reaches back {span_text(history * rule.window)} of {span_text(rule.baseline)}"
+        there, need = span_text(history * rule.window), span_text(rule.baseline)
+        yield f"the whole baseline: the log reaches back {there} of {need}"
     if watch.only_caller:
         yield (
             f"addresses: every request comes from {_short(watch.only_caller)}; if that is a proxy, declare it "

@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. One reason, key, address, status or request rises where one window holds at least ``least`` of its refusals, and more
-   than ``times`` its usual: the count that 19 of 20 windows of the baseline do not exceed, or the highest within an hour
-   of this time on the days before, whichever is more. What comes every night is usual.
+1. One reason, key, address, status or request rises where one window holds at least ``least`` of its refusals, and
+   more than ``times`` its usual: the count that 19 of 20 windows of the baseline do not exceed, or the highest within
+   an hour of this time on the days before, whichever is more. What comes every night is usual.
 2. Nothing is judged before the log reaches back ``LEAST_HISTORY`` windows: where all is new, nothing is news.
 3. A rise is over when no window for a whole window's time was above its limit. One that lasts longer than the baseline
    has become usual.
@@ -78,6 +78,10 @@ class Rule:
         return self.windows + int(_AROUND // self.window) + 2
 
 
+Label = tuple[Kind, str, float]
+"""What a rise is known by: what rose, and when it began."""
+
+
 class Seen(NamedTuple):
     """What one line of an access log says. A text that it does not say is empty."""
 
@@ -144,7 +148,7 @@ class Rise:
     """Whether it ended by having become usual."""
 
     @property
-    def label(self) -> tuple[str, str, float]:
+    def label(self) -> Label:
         """The same for all that is ever told of one rise."""
         return self.kind, self.name, self.began_at
 

@@ -88,7 +88,7 @@ def _set(path: str, host: str, page: Headers | None) -> Iterator[Request]:
 
 
 def _page(model: Model, server: Scope) -> Headers | None:
-    """The headers of a page's request; ``None`` where only some origins are admitted and none of them is written out."""
+    """The headers of a page's request; ``None`` where some origins are admitted and none is written out."""
     origin = _origin(model, server)
     if origin is None:
         return None

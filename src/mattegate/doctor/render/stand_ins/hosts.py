@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from mattegate.doctor.causes import causes
-from mattegate.doctor.render.stand_ins.book import Book
+from mattegate.doctor.render.stand_ins.book import Book, is_stand_in
 
 _NAME: Final = re.compile(
     r"(?<![\w.@%-])(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.){1,8}(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,40})"
@@ -25,7 +25,6 @@ _RESERVED: Final = re.compile(
     r"|(?:host|gateway)\.docker\.internal|metadata\.google\.internal"
 )
 """Nobody's (RFC 2606, RFC 6761), or everybody's own."""
-_STAND_IN: Final = re.compile(r"(?:host|api|address)-\d{1,6}(?:\.example)?")
 _NOBODY: Final = frozenset(
     {"localhost", "unix", "nginx", "upstream", "backend", "default", "app", "api", "web", "server", "client", "proxy"}
 )
@@ -88,7 +87,7 @@ def host(name: str, book: Book) -> str:
 
 def own(name: str, book: Book) -> str:
     """What stands in for somebody's own part of a service: an interface, a bucket, a distribution."""
-    if _STAND_IN.fullmatch(name):
+    if is_stand_in(name):
         return name
     return book.stand_in("api", name.lower(), "somebody's own part of a service", lambda number: f"api-{number}")
 
@@ -96,7 +95,7 @@ def own(name: str, book: Book) -> str:
 def _kept(name: str, service: re.Match[str] | None) -> bool:
     if name.lower() in _NOBODY or name.replace(".", "").isdigit() or _PUBLIC.fullmatch(name):
         return True
-    return service is None and bool(_STAND_IN.fullmatch(name) or _RESERVED.fullmatch(name))
+    return service is None and bool(is_stand_in(name) or _RESERVED.fullmatch(name))
 
 
 def _perhaps(name: str, book: Book) -> str:

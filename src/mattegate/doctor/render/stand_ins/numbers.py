@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mattegate.doctor.render.stand_ins.book import Book
+from mattegate.doctor.render.stand_ins.book import Book, is_stand_in
 from mattegate.doctor.render.stand_ins.hosts import own
 
 _ARN: Final = re.compile(r"(arn:aws[\w-]{0,10}:([a-z0-9-]{1,40}):[a-z0-9-]{0,30}:)(\d{12})?(:)([A-Za-z0-9._-]{1,128})?")
@@ -23,7 +23,6 @@ _NAMED: Final = re.compile(
     r"([A-Za-z0-9_+/=.-]{5,127}[A-Za-z0-9_+/=-])"
 )
 _LONG: Final = re.compile(r"(?<![\w/+.$*-])[A-Za-z0-9_-]{32,512}={0,2}(?![\w(*-])")
-_STAND_IN: Final = re.compile(r"(?:request|user|host|api|mail)-\d{1,6}(?:\.example)?")
 
 
 def hide_numbers(text: str, book: Book) -> str:
@@ -44,7 +43,7 @@ def _is_random(text: str) -> bool:
 
 
 def _request(text: str, book: Book) -> str:
-    if _STAND_IN.fullmatch(text):
+    if is_stand_in(text):
         return text
     return book.stand_in("request", text, "what names one request or thing", lambda number: f"request-{number}")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mattegate.doctor.render.stand_ins.book import Book
+from mattegate.doctor.render.stand_ins.book import Book, is_stand_in
 
 _MAIL: Final = re.compile(r"(?<![\w.+-])[A-Za-z0-9_.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
-_MAIL_STAND_IN: Final = re.compile(r"mail-\d{1,6}@mail\.example")
 _HOME: Final = re.compile(
     r"((?:/home|/Users|/export/home|/var/home)/|[A-Za-z]:\\{1,2}Users\\{1,2})([^\s/\\:\"'<>|;,)`]{1,64})"
 )
@@ -20,7 +19,6 @@ _USER: Final = re.compile(
     r"|(://)([^\s/:@\"'<>]{1,64})(?=:[^\s/@]{0,200}(?:\(len [^)]{1,90}\))?@|@)"
     r"|((?<![\w.+%@/-]))(?!mail-\d)([A-Za-z][\w.-]{0,63})(?=@(?:\[|\d{1,3}\.\d{1,3}\.|[A-Za-z]))"  # ssh
 )
-_STAND_IN: Final = re.compile(r"user-\d{1,6}")
 _NAMES: Final = """
 root admin administrator www-data nginx apache httpd nobody daemon bin sys ubuntu debian centos ec2-user azureuser opc
 app node runner public shared default user guest anonymous www http git docker postgres mysql redis caddy haproxy squid
@@ -38,7 +36,7 @@ def hide_people(text: str, book: Book) -> str:
 
 
 def _mail(address: str, book: Book) -> str:
-    if _MAIL_STAND_IN.fullmatch(address):
+    if is_stand_in(address):
         return address
     return book.stand_in("mail", address.lower(), "an e-mail address", lambda number: f"mail-{number}@mail.example")
 
@@ -50,6 +48,6 @@ def _user(found: re.Match[str], book: Book) -> str:
 
 def user(name: str, book: Book) -> str:
     """What stands in for the name of a user."""
-    if name.lower() in _EVERYBODY or _STAND_IN.fullmatch(name) or name.startswith(("$", "*", "<", "{")):
+    if name.lower() in _EVERYBODY or is_stand_in(name) or name.startswith(("$", "*", "<", "{")):
         return name
     return book.stand_in("user", name, "the name of a user", lambda number: f"user-{number}")
