@@ -33,6 +33,8 @@ class Note:
     setting: str
     what: str
     remedy: str
+    code: str
+    """Names this one thing, whatever the sentence says."""
 
 
 def notable(settings: Settings, *, given: Collection[str] = (), file: Path | None = None) -> tuple[Note, ...]:
@@ -54,12 +56,13 @@ def _exposure(settings: Settings) -> Iterator[Note]:
         return
     remedy = "set server.tls_certificate and server.tls_key, or declare the proxy in network.trusted_proxies"
     if settings.server.insecure:
-        yield Note("server.insecure", "keys and images cross the network in the clear", remedy)
+        yield Note("server.insecure", "keys and images cross the network in the clear", remedy, "insecure_listener")
     else:
         yield Note(
             "server.host",
             f"serve refuses to listen on {settings.server.host}: no TLS and no declared proxy",
             f"{remedy}, or say --insecure",
+            "listener_refused",
         )
 
 
@@ -67,24 +70,37 @@ def _origins(settings: Settings) -> Iterator[Note]:
     cors = settings.cors
     if "*" in cors.allowed_origins:
         sent = " and send a key that its visitor has given it" if _has(cors.allowed_headers, "authorization") else ""
-        yield Note("cors.allowed_origins", f"any web page may call this server{sent}", "list your own origins")
+        yield Note(
+            "cors.allowed_origins", f"any web page may call this server{sent}", "list your own origins", "cors_star"
+        )
     for origin in cors.allowed_origins:
         host = urlsplit(origin.replace(":*", "")).hostname or ""
         if host.startswith("*.") and host.count(".") == 1 and host != "*.localhost":
             yield Note(
-                "cors.allowed_origins", f"{origin} is every site of a whole top-level domain", "name your domain"
+                "cors.allowed_origins",
+                f"{origin} is every site of a whole top-level domain",
+                "name your domain",
+                "cors_top_level_domain",
             )
     if cors.shadow:
-        yield Note("cors.shadow", "origins are judged and recorded, and none is refused", "set it to false when done")
+        yield Note(
+            "cors.shadow",
+            "origins are judged and recorded, and none is refused",
+            "set it to false when done",
+            "cors_shadow",
+        )
     if cors.max_age_s > _BROWSERS_REMEMBER_S:
-        yield Note("cors.max_age_s", "Chromium remembers a preflight for 7200 s at most", "")
+        yield Note("cors.max_age_s", "Chromium remembers a preflight for 7200 s at most", "", "cors_max_age")
 
 
 def _anonymous(settings: Settings) -> Iterator[Note]:
     name = settings.keys.unsafe_anonymous
     if name:
         yield Note(
-            "keys.unsafe_anonymous", f"callers without a key are served as tier {name}", "remove it to ask for keys"
+            "keys.unsafe_anonymous",
+            f"callers without a key are served as tier {name}",
+            "remove it to ask for keys",
+            "anonymous_open",
         )
 
 
@@ -95,7 +111,12 @@ def _unlimited_tiers(settings: Settings, given: Collection[str]) -> Iterator[Not
     for tier in settings.tiers:
         if not tier.limits and (tier.name in used or f"tiers.{tier.name}" in given):
             setting = used.get(tier.name, f"tiers.{tier.name}")
-            yield Note(setting, f"tier {tier.name} has no limit", 'give it a rate and a quota, such as "100/hour"')
+            yield Note(
+                setting,
+                f"tier {tier.name} has no limit",
+                'give it a rate and a quota, such as "100/hour"',
+                "tier_unlimited",
+            )
 
 
 def _proxies(settings: Settings) -> Iterator[Note]:
@@ -105,6 +126,7 @@ def _proxies(settings: Settings) -> Iterator[Note]:
             "network.trusted_proxies",
             "everybody's X-Forwarded-For is believed: addresses in records and flood limits can be forged",
             "name the proxies alone",
+            "trusts_everyone",
         )
     rules = (*network.allow, *network.deny)
     if rules and not network.trusted_proxies and is_loopback(settings.server.host):
@@ -112,18 +134,23 @@ def _proxies(settings: Settings) -> Iterator[Note]:
             "network.allow" if network.allow else "network.deny",
             "address rules judge who connects; behind a proxy on this machine that is always the proxy",
             'trusted_proxies = ["127.0.0.1", "::1"] under [network]',
+            "proxy_undeclared",
         )
     if network.allow and all(read_network(text).version == 4 for text in network.allow):
-        yield Note("network.allow", "no IPv6 address is let in, not even ::1", "add ::1 and your IPv6 networks")
+        yield Note(
+            "network.allow", "no IPv6 address is let in, not even ::1", "add ::1 and your IPv6 networks", "ipv4_only"
+        )
 
 
 def _limits(settings: Settings) -> Iterator[Note]:
     if not settings.flood.enabled:
-        yield Note("flood.enabled", "callers who prove nothing are not limited", "set it to true")
+        yield Note("flood.enabled", "callers who prove nothing are not limited", "set it to true", "flood_off")
     if settings.limits.store == "memory":
-        yield Note("limits.store", "quotas begin anew with every start", 'use "sqlite"')
+        yield Note("limits.store", "quotas begin anew with every start", 'use "sqlite"', "quotas_in_memory")
     if settings.limits.store == "redis" and settings.limits.on_loss == "local":
-        yield Note("limits.on_loss", "while redis is away every process counts rates for itself", "")
+        yield Note(
+            "limits.on_loss", "while redis is away every process counts rates for itself", "", "limits_local_on_loss"
+        )
 
 
 def _clear_text(settings: Settings) -> Iterator[Note]:
@@ -134,7 +161,9 @@ def _clear_text(settings: Settings) -> Iterator[Note]:
         parts = urlsplit(url)
         if parts.scheme in schemes and not is_loopback(parts.hostname or ""):
             secure = {"redis": "rediss://", "http": "https://"}[parts.scheme]
-            yield Note(setting, "it crosses the network in the clear", f"use {secure} where the other side can")
+            yield Note(
+                setting, "it crosses the network in the clear", f"use {secure} where the other side can", "clear_text"
+            )
 
 
 def _listed_keys(settings: Settings) -> Iterator[Note]:
@@ -145,19 +174,33 @@ def _listed_keys(settings: Settings) -> Iterator[Note]:
         "api_keys",
         f"{len(keys)} key{'s' * (len(keys) != 1)} in plain text, of tier {settings.keys.import_tier}",
         "mattegate keys import takes them in, and the list can go",
+        "keys_listed",
     )
     if published := sum(key in _PUBLISHED for key in keys):
         yield Note(
-            "api_keys", f"{published} of them is printed in a guide: everybody knows it", "make keys of your own"
+            "api_keys",
+            f"{published} of them is printed in a guide: everybody knows it",
+            "make keys of your own",
+            "keys_published",
         )
     if short := sum(len(key) < _SHORT_KEY for key in keys):
-        yield Note("api_keys", f"{short} of {len(keys)} are shorter than {_SHORT_KEY} characters", "use random ones")
+        yield Note(
+            "api_keys",
+            f"{short} of {len(keys)} are shorter than {_SHORT_KEY} characters",
+            "use random ones",
+            "keys_short",
+        )
 
 
 def _open_file(settings: Settings, file: Path) -> Iterator[Note]:
     secrets = settings.api_keys or settings.limits.redis_url or settings.notices.webhook_url
     if secrets and file.exists() and os.stat(file).st_mode & (stat.S_IRGRP | stat.S_IROTH):  # noqa: PTH116
-        yield Note("(file)", "it holds secrets, and other users of this machine may read it", f"chmod 600 {file}")
+        yield Note(
+            "(file)",
+            "it holds secrets, and other users of this machine may read it",
+            f"chmod 600 {file}",
+            "file_readable",
+        )
 
 
 def _has(names: tuple[str, ...], name: str) -> bool:

@@ -79,7 +79,9 @@ def test_what_else_is_wrong_with_its_preflight_is_told_beside(rig: Rig) -> None:
 def test_a_live_page_meets_the_same(rig: Rig) -> None:
     """Asked for real as a page would, the running block gives the same finding."""
     url = _start(rig, BLOCK)
-    told = consult("cors", url, "--origin", "http://app.example", "--method", "POST", "--header", "Authorization: Bearer x")
+    told = consult(
+        "cors", url, "--origin", "http://app.example", "--method", "POST", "--header", "Authorization: Bearer x"
+    )
     assert told.first["cause"] == "cors.only_in_preflight"
 
 
@@ -115,7 +117,9 @@ def test_a_line_in_a_location_drops_the_headers_of_its_server(rig: Rig) -> None:
 
 def test_two_layers_with_cors_are_one_too_many(rig: Rig) -> None:
     """Where the application answers CORS as well, the header stands there twice and no browser takes it."""
-    url = _start(rig, f"location /v1/ {{ {STAR} always; proxy_pass http://127.0.0.1:8000; proxy_set_header X-Stub-Origin *; }}")
+    url = _start(
+        rig, f"location /v1/ {{ {STAR} always; proxy_pass http://127.0.0.1:8000; proxy_set_header X-Stub-Origin *; }}"
+    )
     assert _send(rig, "POST").all("Access-Control-Allow-Origin") == ["*", "*"]
     told = consult("cors", url, "--origin", "http://app.example")
     assert told.first["cause"] == "cors.doubled_allow_origin"
@@ -231,7 +235,11 @@ def test_the_console_is_not_silent(said: str, cause: str) -> None:
 def test_failed_to_fetch_alone_is_no_403() -> None:
     """Without that line only a possibility is left, no status is claimed, and what would tell is said."""
     told = consult("-", given="Uncaught (in promise) TypeError: Failed to fetch\n")
-    assert (told.first["cause"], told.first["certainty"], told.first["status"]) == ("browser.answer_hidden", "possible", None)
+    assert (told.first["cause"], told.first["certainty"], told.first["status"]) == (
+        "browser.answer_hidden",
+        "possible",
+        None,
+    )
     assert "console" in told.first["tell_apart"]
 
 
@@ -271,7 +279,9 @@ def test_a_preflight_that_is_let_through_is_no_finding(tmp_path: Path) -> None:
     """204 and every header: nothing to say, not even of headers that have no bearing on CORS."""
     granted = {"Access-Control-Allow-Origin": PAGE, "Access-Control-Allow-Headers": "authorization"}
     guarded = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Access-Control-Allow-Origin": PAGE}
-    told = consult(_har(tmp_path, _entry("OPTIONS", 204, ASKS, granted), _entry("POST", 200, {"Origin": PAGE}, guarded)))
+    told = consult(
+        _har(tmp_path, _entry("OPTIONS", 204, ASKS, granted), _entry("POST", 200, {"Origin": PAGE}, guarded))
+    )
     assert told.code == 0
 
 

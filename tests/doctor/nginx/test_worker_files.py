@@ -237,6 +237,8 @@ def test_a_closed_socket_is_named_wherever_it_is_written(folder: Path) -> None:
         "proxy_pass http://one/": (Certainty.PROVEN, "server unix:"),
         "proxy_pass http://two": (Certainty.LIKELY, "server unix:"),
         "proxy_pass http://down": None,
+        "proxy_pass http://unix:relative.sock": None,
+        "fastcgi_pass unix:relative.sock": None,
         f"proxy_pass http://unix:{folder}/open.sock": None,
         f"proxy_pass http://unix:{folder}/open.sock:/x": None,
     }

@@ -120,11 +120,7 @@ class ThisMachine:
     def look(self, path: str, /) -> Kind:
         """What stands there."""
         path = native(path)
-        if not path.startswith("/") or "\0" in path:
-            return Kind.UNKNOWN
-        kind = self._look(path)
-        known = kind not in {Kind.MISSING, Kind.DENIED} or is_of_this_machine(path)
-        return kind if known else Kind.UNKNOWN
+        return self._look(path) if is_of_this_machine(path) else Kind.UNKNOWN
 
     def _look(self, path: str) -> Kind:
         return _found(path) if self.worker is None else _found_by(path, self.worker)
@@ -165,6 +161,8 @@ def native(path: str) -> str:
 
 def is_of_this_machine(path: str) -> bool:
     """Whether enough of a path exists here to say that it is this machine's."""
+    if not path.startswith("/") or "\0" in path:
+        return False
     if os.path.lexists(path):
         return True
     folder = parent = os.path.dirname(path.rstrip("/"))  # noqa: PTH120 - a Path of a long name raises

@@ -5,11 +5,15 @@ Rules of this file:
 1. Only what may be read is read: the file that was named, and files below the roots; a symbolic link counts by what it
    leads to. Pasted text has no file system at all. What was not read is a :class:`Problem` that is not fatal.
 2. A piece of a configuration is put into the blocks it is meant for, which then have line 0.
+3. What nginx would not start with is only said of what nginx is given: not of a template that is still to be filled in,
+   and not of a piece's includes, whose names count from a folder that the piece does not tell.
 """
 
 from __future__ import annotations
 
+import errno
 import fnmatch
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,11 +23,16 @@ from typing import Final
 
 from mattegate.doctor.nginx.directive import Directive
 from mattegate.doctor.nginx.lexer import Problem, read_directives
+from mattegate.doctor.nginx.pasting import is_template, unpasted
 
 MOST_BYTES: Final = 32 << 20
 """Of all files together."""
 _MOST_FILES: Final = 4_096
 _DUMP: Final = re.compile(r"^# configuration file (\S.*):\s*$", re.MULTILINE)
+_SHIPPED: Final = frozenset(
+    {"mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "koi-utf", "koi-win", "win-utf"}
+)
+"""Files that come with nginx; a copy of a configuration mostly lacks them."""
 _MAIN_ONLY: Final = frozenset({"events", "http", "worker_processes", "stream", "mail", "load_module", "pid", "daemon"})
 _HTTP_ONLY: Final = frozenset(
     {"server", "upstream", "map", "geo", "split_clients", "limit_req_zone", "limit_conn_zone", "log_format",
@@ -90,11 +99,30 @@ def read_file(path: Path, roots: Sequence[Path] = ()) -> Tree:
 
 
 def _whole(including: _Including, text: str, name: str, prefix: str, *, pasted: bool) -> Tree:
-    directives, problems = read_directives(text, name)
+    directives, problems = _read(text, name)
     including.begin(name, text, prefix)
     directives = tuple(including.expand(directives))
     wrapped, whole = _wrapped(directives, name)
-    return Tree(wrapped, tuple(including.files), (*problems, *including.problems), whole, pasted)
+    missing = including.missing if whole else [replace(problem, fatal=False) for problem in including.missing]
+    return Tree(wrapped, tuple(including.files), (*problems, *including.problems, *missing), whole, pasted)
+
+
+def _read(text: str, name: str) -> tuple[tuple[Directive, ...], list[Problem]]:
+    """The directives of the text; where nginx could not read it, of what was pasted around it taken off."""
+    directives, problems = read_directives(text, name)
+    if not any(problem.fatal for problem in problems):
+        return directives, problems
+    if (bare := unpasted(text)) != text:
+        retried, left = read_directives(bare, name)
+        if not any(problem.fatal for problem in left):
+            return retried, left
+    if is_template(text):
+        says = "this is a template, which is filled in before nginx reads it; give what comes of it (`nginx -T`)"
+        return directives, [
+            *(replace(problem, fatal=False) for problem in problems),
+            Problem(name, 0, says, fatal=False),
+        ]
+    return directives, problems
 
 
 class _Including:
@@ -107,6 +135,8 @@ class _Including:
         self._bytes = 0
         self.files: list[str] = []
         self.problems: list[Problem] = []
+        self.missing: list[Problem] = []
+        """Includes that are not there; whether nginx would stop at them turns on the folder it starts from."""
 
     def begin(self, name: str, text: str, prefix: str) -> None:
         self._prefix, self._bytes = prefix, len(text)
@@ -127,11 +157,16 @@ class _Including:
         try:
             files = self._lookup(absolute)
         except Unread as error:
-            self.problems.append(Problem(include.file, include.line, error.says, fatal=error.fatal))
+            found = self.missing if error.fatal else self.problems
+            found.append(Problem(include.file, include.line, error.says, fatal=error.fatal))
             return
         for file, text in files:
-            if file in self._open or len(self.files) >= _MOST_FILES or self._bytes + len(text) > MOST_BYTES:
-                self.problems.append(Problem(include.file, include.line, f"{file} includes itself, or is too much"))
+            if file in self._open:
+                self.problems.append(Problem(include.file, include.line, f"{file} includes itself"))
+                continue
+            if len(self.files) >= _MOST_FILES or self._bytes + len(text) > MOST_BYTES:
+                says = f"include {file}: not read, because there is too much before it"
+                self.problems.append(Problem(include.file, include.line, says, fatal=False))
                 continue
             yield from self._file(file, text)
 
@@ -186,14 +221,17 @@ def _read_below(path: Path, roots: list[Path]) -> tuple[str, str]:
     try:
         return str(path), _text(path)
     except FileNotFoundError:
-        raise Unread(f"include {path}: there is no such file", fatal=True) from None
+        raise Unread(f"include {path}: there is no such file", fatal=path.name not in _SHIPPED) from None
     except OSError as error:
         raise Unread(f"include {path}: {error.strerror}") from error
 
 
 def _text(path: Path) -> str:
     with path.open("rb") as file:
-        return file.read(MOST_BYTES).decode("utf-8", "surrogateescape").replace("\0", "")
+        read = file.read(MOST_BYTES + 1)
+    if len(read) > MOST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return read.decode("utf-8", "surrogateescape").replace("\0", "")
 
 
 def _dumped(text: str) -> list[tuple[str, str]]:

@@ -116,6 +116,9 @@ def _in_full(told: Told, spoken: Language) -> Iterator[str]:
         yield _fenced("\n".join(lines), "text")
     for paragraph in told.remedy:
         yield f"**{word('remedy', spoken)}:** {prose(paragraph)}"
+    if told.change:
+        yield f"**{word('change', spoken)}:**"
+        yield _fenced(told.change, "diff")
     if told.command:
         yield f"**{word('next', spoken)}:**"
         yield _fenced(told.command, "sh")

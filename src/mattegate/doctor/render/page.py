@@ -82,6 +82,8 @@ def _card(told: Told, spoken: Language) -> Iterator[str]:
         yield f"<h4>{_say('evidence', spoken)}</h4>"
         yield from _list(told.evidence, spoken)
     yield from _part("remedy", told.remedy, spoken)
+    if told.change:
+        yield f"<h4>{_say('change', spoken)}</h4><pre><code>{escape(told.change)}</code></pre>"
     if told.command:
         yield f"<h4>{_say('next', spoken)}</h4><pre><code>{escape(told.command)}</code></pre>"
     yield from _part("tell_apart", (told.tell_apart,) if told.tell_apart else (), spoken)

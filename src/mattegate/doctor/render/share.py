@@ -48,7 +48,7 @@ def shareable(answer: Answer) -> Answer:
 def _texts(answer: Answer) -> Iterator[str]:
     """Every text, in its order."""
     for finding in answer.findings:
-        yield from (finding.title, finding.request, finding.remedy, finding.next, finding.tell_apart)
+        yield from (finding.title, finding.request, finding.remedy, finding.change, finding.next, finding.tell_apart)
         yield from (*finding.evidence, *finding.verified_by, *finding.facts.values())
         for line in finding.culprit:
             yield from (line.file, line.text)
@@ -117,6 +117,7 @@ class _Sharing:
             culprit=tuple(Culprit(self.text(line.file), line.line, self.text(line.text)) for line in finding.culprit),
             evidence=self.texts(finding.evidence),
             remedy=self.text(finding.remedy),
+            change=self.text(finding.change),
             next=self.text(finding.next),
             tell_apart=self.text(finding.tell_apart),
             verified_by=self.texts(finding.verified_by),

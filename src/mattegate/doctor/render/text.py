@@ -173,7 +173,8 @@ def _in_full(told: Told, page: _Page) -> Iterator[str]:
     yield from _part("evidence", told.evidence.shown, page, bullet=True)
     yield from page.more(told.evidence, "      ")
     yield from _part("remedy", told.remedy, page)
-    yield from _command(told, page)
+    yield from _block("change", told.change, page)
+    yield from _block("next", told.command, page)
     yield from _part("tell_apart", (told.tell_apart,) if told.tell_apart else (), page)
     yield from _part("verified", told.verified, page)
 
@@ -198,12 +199,12 @@ def _part(name: str, paragraphs: Sequence[str], page: _Page, *, bullet: bool = F
         yield from wrapped(paragraph, page.width, first="    - " if bullet else "    ")
 
 
-def _command(told: Told, page: _Page) -> Iterator[str]:
-    """On a line of its own and never broken, so that it can be copied."""
-    if told.command:
+def _block(name: str, text: str, page: _Page) -> Iterator[str]:
+    """Lines of their own and never broken, so that they can be copied."""
+    if text:
         yield ""
-        yield "  " + page.paint(page.word("next"), "bold")
-        yield from (f"    {page.paint(line, 'cyan')}" for line in told.command.split("\n"))
+        yield "  " + page.paint(page.word(name), "bold")
+        yield from (f"    {page.paint(line, 'cyan')}" for line in text.split("\n"))
 
 
 def _in_short(told: Told, page: _Page) -> Iterator[str]:

@@ -75,6 +75,8 @@ class Told:
     evidence: Few[str]
     remedy: tuple[str, ...]
     """Paragraphs."""
+    change: str
+    """A small unified diff; empty where there is none."""
     command: str
     tell_apart: str
     verified: tuple[str, ...]
@@ -239,6 +241,7 @@ def _told(finding: Finding, teller: _Teller) -> Told:
         lines=tuple(Line(teller.text(_place(line)), teller.text(line.text)) for line in finding.culprit[:5]),
         evidence=teller.few(evidence, teller.bounds.evidence, teller.text),
         remedy=tuple(map(teller.text, _remedy(finding, teller))),
+        change=teller.block(finding.change, most=4_000).strip(),
         command=teller.block(finding.next, most=4_000).strip(),
         tell_apart=teller.text(finding.tell_apart),
         verified=tuple(map(teller.text, finding.verified_by[:10])),

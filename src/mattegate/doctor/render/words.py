@@ -76,6 +76,7 @@ _LABELS: Final[Mapping[str, Said]] = MappingProxyType(
         "evidence": ("Evidence", "证据"),
         "remedy": ("Remedy", "解决办法"),
         "particular": ("In this case: {remedy}", "针对本例：{remedy}"),
+        "change": ("The smallest change", "最小改动"),
         "next": ("Run next", "下一步执行"),
         "tell_apart": ("How to tell it apart", "如何与相似原因区分"),
         "verified": ("Tried", "实测"),

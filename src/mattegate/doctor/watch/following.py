@@ -20,6 +20,8 @@ from mattegate.doctor.watch.reading import Lines
 from mattegate.doctor.watch.report import Incident, incidents
 from mattegate.doctor.watch.rising import Label, Rise, Seen, Watch
 
+_MOMENT_S: Final = 0.1
+"""How long the writer of a pipe may take to go on with what it has."""
 _PATIENCE: Final = 60
 """Looks at a renamed file without anything new, after which its writer has let it go."""
 
@@ -147,7 +149,7 @@ class Pipe:
                 yield whole
 
     def _ready(self) -> bool:
-        return bool(select.select([self._stream], [], [], 0)[0])
+        return bool(select.select([self._stream], [], [], _MOMENT_S)[0])
 
 
 @dataclass(frozen=True, slots=True)

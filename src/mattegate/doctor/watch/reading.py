@@ -28,7 +28,7 @@ _STATUS: Final = b'"status":'
 _STAMP: Final = re.compile(
     rb"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4})\]|\"ts\": ?(\d{9,11}(?:\.\d{1,9})?)[,}]"
 )
-_VARYING: Final = re.compile(r"\d+|\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
+_VARYING: Final = re.compile(r"\b\d+\b|\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
 _LONGEST_TEXT: Final = 256
 _SAMPLE: Final = 64
 """Of this many requests that pass in somebody else's log, one is read whole: who calls."""

@@ -162,8 +162,8 @@ def _evidence(incident: Incident, rule: Rule) -> Iterator[str]:
     window = f"the {span_text(rule.window)} up to {utc_text(lead.count_until)}"
     yield f"{lead.count} in {window}; {_usual_in_full(lead, rule)}"
     yield _when(lead)
-    yield f"requests of any kind in that window: {lead.requests}; usually at most {lead.requests_usual}"
     yield from _who(lead)
+    yield f"requests of any kind in that window: {lead.requests}; usually at most {lead.requests_usual}"
     yield from (f"with it rose {_said(rise)}: {rise.count} in {span_text(rule.window)}, {_usually(rise)}"
                 for rise in incident.also)  # fmt: skip
     yield from _examples(lead.newest)

@@ -120,7 +120,7 @@ def _unconnected(prediction: Prediction, tree: Tree, worker: Account) -> Iterato
     if prediction.outcome is not Outcome.FORWARDS or prediction.upstream is None:
         return
     for socket in _sockets(prediction.upstream, tree):
-        said = connecting(native(socket.path), worker, Machine(), protected_symlinks=protects_symlinks())
+        said = connecting(socket.path, worker, Machine(), protected_symlinks=protects_symlinks())
         for clue in _about(prediction, socket_clues(said), status=502):
             if said.walk.stops or str(PurePosixPath(said.walk.at).parent) not in EVERYWHERE:
                 yield _at_socket(clue, socket, proven=bool(said.walk.stops))
@@ -137,10 +137,16 @@ def _sockets(upstream: Upstream, tree: Tree) -> list[_Socket]:
     authority = upstream.address.rpartition("://")[2]
     lines = [line for line in _servers(authority.partition("/")[0], tree) if "down" not in line.args[1:]]
     if authority.startswith("unix:"):
-        found = [_Socket(authority[5:].partition(":")[0], upstream.directive, alone=True)]
+        found = [_Socket(_path(upstream), upstream.directive, alone=True)]
     else:
         found = [_Socket(line.args[0][5:], line, alone=len(lines) == 1) for line in lines if _is_unix(line)]
-    return [one for one in found if not has_variables(one.path) and is_of_this_machine(native(one.path))]
+    return [one for one in found if not has_variables(one.path) and is_of_this_machine(one.path)]
+
+
+def _path(upstream: Upstream) -> str:
+    """Of ``proxy_pass`` the model expanded it, to one byte a character."""
+    path = upstream.address.rpartition("://")[2][5:].partition(":")[0]
+    return native(path) if upstream.directive.name == "proxy_pass" else path
 
 
 def _is_unix(line: Directive) -> bool:
