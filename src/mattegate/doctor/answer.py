@@ -133,6 +133,8 @@ class Answer:
     """What each request that was walked or sent gets, ready for JSON: ``request``, ``status``, ``decided_by``, …"""
     legend: tuple[str, ...] = ()
     """Of a report that is safe to post: what stands in for what, without the originals. No part of the schema."""
+    clean_word: str = ""
+    """The renderers' word for a clean answer that is not about what refuses a request. No part of the schema."""
 
     def as_json(self) -> dict[str, Any]:
         """The answer's schema, the same for every input."""

@@ -6,7 +6,8 @@ Rules of this file:
    nothing but a clue that is proven by itself makes it proven.
 2. Whoever answered last in a chain was reached: where an inner layer is proven to have answered a request, an outer
    layer's clue about the same request and status falls by one step, and says why. It is never dropped.
-3. The best finding comes first: by certainty, then by how many origins agree, then from the outside in.
+3. Where a proxy changed a request and the application then refused it for just that, the change is proven to be the cause.
+4. The best finding comes first: by certainty, then by how many origins agree, then from the outside in.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ from mattegate.doctor.clue import Clue
 _STRENGTH: Final = {Certainty.POSSIBLE: 0, Certainty.LIKELY: 1, Certainty.PROVEN: 2}
 _BY_STRENGTH: Final = tuple(_STRENGTH)
 _DEPTH: Final = {layer: depth for depth, layer in enumerate(Layer)}
+_EXPLAINS: Final[Mapping[str, frozenset[Layer]]] = {
+    "proxy_pass.prefix_stripped": frozenset({Layer.ROUTE}),
+    "proxy_pass.double_slash": frozenset({Layer.ROUTE}),
+    "proxy_pass.variable_drops_path": frozenset({Layer.ROUTE}),
+    "authorization.cleared": frozenset({Layer.API_KEY, Layer.JWT, Layer.SIGNATURE}),
+    "headers.not_passed": frozenset({Layer.API_KEY, Layer.JWT, Layer.SIGNATURE}),
+    "underscore.dropped": frozenset({Layer.API_KEY, Layer.JWT, Layer.SIGNATURE}),
+}
+"""What a proxy does to a request, and the layers inside that then refuse it with good reason."""
 _ANSWERED_INSIDE: Final = frozenset(
     {Layer.API_KEY, Layer.SIGNATURE, Layer.JWT, Layer.AUTHORIZER, Layer.POLICY, Layer.QUOTA, Layer.APP, Layer.ROUTE}
 )
@@ -93,6 +103,8 @@ def _finding(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[Finding
     strength = _STRENGTH[best.certainty]
     if strength == 0 and len(origins) > 1:
         strength = 1
+    borne_out = _borne_out(clues, everything)
+    strength = 2 if borne_out else strength
     against = _against(clues, cause.layer, everything)
     if against:
         strength = max(0, strength - 1)
@@ -105,14 +117,14 @@ def _finding(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[Finding
         request=_first(clues, "request"),
         status=next((clue.status for clue in (best, *clues) if clue.status is not None), None),
         culprit=next((clue.culprit for clue in (best, *clues) if clue.culprit), ()),
-        evidence=_all(clues, "evidence") + against,
+        evidence=_all(clues, "evidence") + borne_out + against,
         remedy=_first(clues, "remedy") or cause.said("remedy", facts),
         next=_first(clues, "next") or cause.said("check", facts),
         tell_apart=_first(clues, "tell_apart"),
         verified_by=_all(clues, "verified_by"),
         facts=facts,
     )
-    return finding, (-strength, -len(origins), _DEPTH[cause.layer])
+    return finding, (-strength, -len(origins) - len(borne_out), _DEPTH[cause.layer])
 
 
 def _sentence(text: str) -> str:
@@ -125,6 +137,18 @@ def _first(clues: Sequence[Clue], name: str) -> str:
 
 def _all(clues: Sequence[Clue], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for clue in clues for text in getattr(clue, name)))
+
+
+def _borne_out(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[str, ...]:
+    """What the application said of the very request that a proxy had changed before."""
+    layers = _EXPLAINS.get(clues[0].cause, frozenset())
+    found = (
+        f"and so the application answered: {causes()[other.cause].said('title', other.facts)}"
+        for other in everything
+        if other.certainty is Certainty.PROVEN and causes()[other.cause].layer in layers
+        if any(_meets(clue, other) for clue in clues)
+    )
+    return tuple(dict.fromkeys(found))[:1]
 
 
 def _against(clues: Sequence[Clue], layer: Layer, everything: Sequence[Clue]) -> tuple[str, ...]:
@@ -159,4 +183,4 @@ def with_change(answer: Answer, cause: str, change: str) -> Answer:
 
 def _changed(answer: Answer, cause: str, change: Callable[[Finding], Finding]) -> Answer:
     findings = tuple(change(each) if each.cause == cause else each for each in answer.findings)
-    return replace(answer, findings=findings)
+    return replace(answer, findings=tuple(sorted(findings, key=lambda each: -_STRENGTH[each.certainty])))

@@ -1,4 +1,4 @@
-"""The first guide's chapter on CORS: its nginx block, its fetch(), and what a browser, a HAR and Postman really show."""
+"""The first guide's chapter on CORS: its nginx block, its fetch(), and what browser, HAR and Postman really show."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _send(rig: Rig, method: str, *headers: tuple[str, str]) -> Any:
 
 
 def test_the_block_answers_the_preflight_and_hides_the_answer(rig: Rig) -> None:
-    """The POST's own answer has no Access-Control-Allow-Origin: the line in the ``if`` is blamed, and the change proven."""
+    """The POST's own answer lacks Access-Control-Allow-Origin: the line in the ``if`` is blamed, the change proven."""
     _start(rig, BLOCK)
     assert _send(rig, "OPTIONS", ("Access-Control-Request-Method", "POST")).all("Access-Control-Allow-Origin") == ["*"]
     assert _send(rig, "POST").all("Access-Control-Allow-Origin") == []
@@ -144,7 +144,8 @@ def test_the_origin_line_is_not_needed() -> None:
 
 
 GOOD = (
-    "location /v1/ { add_header Access-Control-Allow-Origin https://your-app.com always; add_header Vary Origin always; "
+    "location /v1/ { add_header Access-Control-Allow-Origin https://your-app.com always; "
+    "add_header Vary Origin always; "
     "if ($request_method = OPTIONS) { add_header Access-Control-Allow-Origin https://your-app.com always; "
     'add_header Access-Control-Allow-Methods "GET, POST"; add_header Access-Control-Max-Age 7200; '
     'add_header Access-Control-Allow-Headers "Authorization, X-API-Key, Content-Type"; return 204; } '
@@ -200,7 +201,7 @@ def test_the_fetch_of_the_guide_is_read_and_asks_its_own_origin() -> None:
     assert (told.code, told.layers) == (0, set())
 
 
-# --- what a page is shown ----------------------------------------------------------------------------------------------
+# --- what a page is shown ------------------------------------------------------------------------------------------
 
 BLOCKED = f"Access to fetch at '{API}{ROUTE}' from origin '{PAGE}' has been blocked by CORS policy: "
 PREFLIGHT = "Response to preflight request doesn't pass access control check: "
@@ -209,12 +210,17 @@ SENTENCES = [
     (f"{PREFLIGHT}It does not have HTTP ok status.", "cors.preflight_status"),
     (f"{PREFLIGHT}Redirect is not allowed for a preflight request.", "cors.preflight_redirect"),
     (
-        f"{PREFLIGHT}The 'Access-Control-Allow-Origin' header contains multiple values '*, *', but only one is allowed.",
+        (
+            f"{PREFLIGHT}The 'Access-Control-Allow-Origin' header contains multiple values '*, *', but only one is "
+            "allowed."
+        ),
         "cors.doubled_allow_origin",
     ),
     (
-        f"{PREFLIGHT}The value of the 'Access-Control-Allow-Origin' header in the response must not be the wildcard '*' "
-        "when the request's credentials mode is 'include'.",
+        (
+            f"{PREFLIGHT}The value of the 'Access-Control-Allow-Origin' header in the response must not be the "
+            "wildcard '*' when the request's credentials mode is 'include'."
+        ),
         "cors.star_with_credentials",
     ),
     (
@@ -309,8 +315,8 @@ def test_postman_passes_where_a_page_is_stopped(tmp_path: Path) -> None:
 
 NOT_CORS = [
     (
-        f"Mixed Content: The page at '{PAGE}/' was loaded over HTTPS, but requested an insecure resource "
-        f"'http://api.example.com{ROUTE}'. This request has been blocked; the content must be served over HTTPS.\n",
+        (f"Mixed Content: The page at '{PAGE}/' was loaded over HTTPS, but requested an insecure resource "
+        f"'http://api.example.com{ROUTE}'. This request has been blocked; the content must be served over HTTPS.\n"),
         "cors.mixed_content",
     ),
     (transcript(f"POST {ROUTE}", "a.example", [ORIGIN], "403 Forbidden", ["content-type: text/html"],

@@ -15,7 +15,6 @@ import re
 import shutil
 import socket
 import ssl
-import stat
 import subprocess
 import tempfile
 import threading
@@ -28,7 +27,8 @@ from typing import Final
 
 import pytest
 
-from mattegate.doctor.nginx.files import Kind
+from mattegate.doctor.files.account import Ours, named
+from mattegate.doctor.nginx.files import ThisMachine
 from mattegate.doctor.nginx.request import Certificate, Request
 
 Headers = tuple[tuple[str, str], ...]
@@ -214,33 +214,10 @@ class Site:
         shutil.rmtree(self.folder)
 
 
-class WorkerFiles:
-    """The file system as nginx's worker sees it: under root the worker is ``nobody``, so the bits for others count."""
-
-    def look(self, path: str, /) -> Kind:
-        """What stands there."""
-        here = Path(path)
-        try:
-            if not all(_allowed(parent, os.X_OK) for parent in here.parents if not parent.is_file()):
-                return Kind.DENIED
-            is_folder = stat.S_ISDIR(here.stat().st_mode)
-        except (OSError, ValueError) as error:
-            return Kind.MISSING if isinstance(error, FileNotFoundError | NotADirectoryError) else Kind.UNKNOWN
-        if path.endswith("/") and not is_folder:
-            return Kind.MISSING
-        if not _allowed(here, os.R_OK):
-            return Kind.DENIED
-        return Kind.FOLDER if is_folder else Kind.FILE
-
-    def text(self, path: str, /) -> str | None:
-        """What a file says."""
-        return Path(path).read_text() if Path(path).is_file() else None
-
-
-def _allowed(path: Path, access: int) -> bool:
-    if os.geteuid() != 0:
-        return not path.exists() or os.access(path, access)
-    return not path.exists() or bool(path.stat().st_mode & access)
+def worker_files(folder: Path) -> ThisMachine:
+    """The file system as nginx's worker sees it: under root the worker is ``nobody``."""
+    account = named("nobody", Ours()) if os.geteuid() == 0 else None
+    return ThisMachine((folder,), account)
 
 
 def _openssl(*args: str | Path) -> None:

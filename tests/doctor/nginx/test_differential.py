@@ -17,9 +17,8 @@ from mattegate.doctor.nginx.request import Outcome, Prediction, Request, Upstrea
 from mattegate.doctor.nginx.state import Surroundings
 from mattegate.doctor.nginx.tree import read_text
 from tests.doctor.nginx.generator import Case, Config, Generator, shrunk
-from tests.doctor.nginx.rig import Arrival, NotStarted, Reply, Rig, WorkerFiles, standing_rig
+from tests.doctor.nginx.rig import Arrival, NotStarted, Reply, Rig, standing_rig, worker_files
 
-_AROUND = Surroundings(files=WorkerFiles())
 _UNKNOWN = "\x00"
 _SHOWN = 12
 """How many disagreements are shrunk and printed."""
@@ -59,7 +58,8 @@ def _addressed(rig: Rig, request: Request) -> Request:
 
 def _disagreement(rig: Rig, text: str, request: Request) -> tuple[Prediction, str]:
     """What the model says, and how reality differs; empty where it does not."""
-    prediction = predict(read_text(text), request, _AROUND)
+    around = Surroundings(files=worker_files(rig.site.folder))
+    prediction = predict(read_text(text), request, around)
     reply = rig.send(request)
     arrivals = list(rig.upstream.arrivals)
     return prediction, _difference(prediction, reply, arrivals)
@@ -67,7 +67,7 @@ def _disagreement(rig: Rig, text: str, request: Request) -> tuple[Prediction, st
 
 def _difference(prediction: Prediction, reply: Reply, arrivals: list[Arrival]) -> str:
     seen = f"real: status {reply.status}, upstream {arrivals[0].method + ' ' + arrivals[0].target if arrivals else '-'}"
-    if prediction.outcome is Outcome.UNDECIDED:
+    if prediction.outcome in {Outcome.UNDECIDED, Outcome.SERVES}:
         return ""
     if prediction.outcome is Outcome.DROPS:
         return "" if reply.status is None else f"model: drops; {seen}"
@@ -144,7 +144,7 @@ def _judge(rig: Rig, tally: Tally, case: Case, request: Request, text: str) -> N
     prediction, difference = _disagreement(rig, text, request)
     tally.cases += 1
     tally.outcomes[prediction.outcome.value] += 1
-    if prediction.outcome is Outcome.UNDECIDED:
+    if prediction.outcome in {Outcome.UNDECIDED, Outcome.SERVES}:
         tally.undecided += 1
         tally.abstentions[prediction.unknown[0] if prediction.unknown else "no reason given"] += 1
     elif difference:

@@ -46,17 +46,17 @@ class _Parser(argparse.ArgumentParser):
         raise Usage(f"{message}\n\n{self.format_usage().strip()}\nmore: {self.prog} --help")
 
 
-def parser(command: str) -> argparse.ArgumentParser:
+def parser(command: str, prog: str = "mattegate doctor") -> argparse.ArgumentParser:
     """The parser of ``examine`` (no command), ``nginx``, ``cors``, ``watch`` or ``causes``."""
     made: dict[str, Any] = {"nginx": _nginx, "cors": _cors, "watch": _watch, "causes": _causes}
     made_parser: argparse.ArgumentParser = made.get(command, _examine)()
-    _shared(made_parser)
+    made_parser.prog = f"{prog} {command}".strip()
+    answer_options(made_parser)
     return made_parser
 
 
-def _parser(name: str, says: str) -> _Parser:
+def _parser(says: str) -> _Parser:
     return _Parser(
-        prog=f"mattegate doctor{name and ' ' + name}",
         description=says,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -64,7 +64,8 @@ def _parser(name: str, says: str) -> _Parser:
     )
 
 
-def _shared(parser: argparse.ArgumentParser) -> None:
+def answer_options(parser: argparse.ArgumentParser) -> None:
+    """How the answer is shown: the same for every command."""
     group = parser.add_argument_group("the answer")
     group.add_argument("--json", action="store_true", help="print the answer as JSON")
     group.add_argument("--html", metavar="FILE", type=Path, help="also write it as one HTML page")
@@ -101,7 +102,7 @@ def _file_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _nginx() -> argparse.ArgumentParser:
-    parser = _parser("nginx", "What this request gets from this configuration of nginx, and which line decides.")
+    parser = _parser("What this request gets from this configuration of nginx, and which line decides.")
     parser.add_argument("conf", metavar="CONF", help="nginx.conf, a site's file, an `nginx -T` dump, a piece, or -")
     _request_options(parser)
     _file_options(parser)
@@ -109,7 +110,7 @@ def _nginx() -> argparse.ArgumentParser:
 
 
 def _examine() -> argparse.ArgumentParser:
-    parser = _parser("", "Which layer really refused, from whatever there is: addresses, logs, transcripts, files.")
+    parser = _parser("Which layer really refused, from whatever there is: addresses, logs, transcripts, files.")
     parser.add_argument("inputs", metavar="INPUT", nargs="*", help="an address to ask, a file of any kind, or -")
     parser.add_argument(
         "--as", dest="as_name", metavar="KIND", default="", help="read INPUT as this kind (curl, har …)"
@@ -141,7 +142,7 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _cors() -> argparse.ArgumentParser:
-    parser = _parser("cors", "What a browser makes of a call from a page on another origin, asked for real.")
+    parser = _parser("What a browser makes of a call from a page on another origin, asked for real.")
     parser.add_argument("url", metavar="URL")
     parser.add_argument("--origin", required=True, help="the page's, such as https://app.example.com")
     parser.add_argument("--method", default="GET")
@@ -152,7 +153,7 @@ def _cors() -> argparse.ArgumentParser:
 
 
 def _watch() -> argparse.ArgumentParser:
-    parser = _parser("watch", "What is refused far more often than usual: a reason, a key, an address, a status.")
+    parser = _parser("What is refused far more often than usual: a reason, a key, an address, a status.")
     parser.add_argument("logs", metavar="LOG", nargs="*", help="access logs, ours or any server's, oldest first; or -")
     parser.add_argument("--since", metavar="T", help="tell only what went on since: 10m, 2027-01-31T12:00:00Z")
     parser.add_argument("--window", metavar="SPAN", default="5m", help="what is compared (default: 5m)")
@@ -167,7 +168,7 @@ def _watch() -> argparse.ArgumentParser:
 
 
 def _causes() -> argparse.ArgumentParser:
-    parser = _parser("causes", "Every cause that a finding can have, or one of them in full.")
+    parser = _parser("Every cause that a finding can have, or one of them in full.")
     parser.add_argument("code", metavar="CODE", nargs="?", default="")
     return parser
 

@@ -20,7 +20,7 @@ from mattegate.doctor.clue import Clue
 from mattegate.doctor.command.sources import Read, read_source
 from mattegate.doctor.described import described
 from mattegate.doctor.nginx.edits import describe
-from mattegate.doctor.nginx.files import ThisMachine
+from mattegate.doctor.nginx.files import NoFiles, ThisMachine, worker_of
 from mattegate.doctor.nginx.fixing import Fix
 from mattegate.doctor.nginx.request import Request
 from mattegate.doctor.nginx.review.run import Reviewed, as_json, review_tree
@@ -94,7 +94,8 @@ def _probed(wanted: Wanted, found: _Found, tell: Callable[[str], None]) -> Itera
 
 def _review(tree: Tree, wanted: Wanted, observations: Sequence[Observation], found: _Found) -> Sequence[Fix]:
     here = wanted.files and not tree.pasted
-    around = Surroundings(files=ThisMachine(wanted.roots), now=wanted.now) if here else Surroundings(now=wanted.now)
+    files = ThisMachine(wanted.roots, worker_of(tree.directives).account) if here else NoFiles()
+    around = Surroundings(files=files, now=wanted.now)
     requests = [*wanted.requests, *_asked(observations)][:_MOST_ASKED]
     reviewed: Reviewed = review_tree(tree, requests, around)
     found.clues += reviewed.clues

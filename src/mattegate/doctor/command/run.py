@@ -27,21 +27,27 @@ USAGE: Final = 2
 
 
 def main(
-    argv: Sequence[str], stdin: BinaryIO, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    stdin: BinaryIO,
+    stdout: TextIO,
+    stderr: TextIO,
+    environ: Mapping[str, str] | None = None,
+    *,
+    prog: str = "mattegate doctor",
 ) -> int:
-    """Run ``mattegate doctor ARGV``; returns the exit code."""
+    """Run ``PROG ARGV``; returns the exit code."""
     environ = os.environ if environ is None else environ
     command = argv[0] if argv and argv[0] in COMMANDS else ""
     try:
-        options = parser(command).parse_args(list(argv[1:] if command else argv))
+        options = parser(command, prog).parse_args(list(argv[1:] if command else argv))
         return _run(command, options, stdin, stdout, stderr, environ)
     except SystemExit as ended:  # --help
         return int(ended.code or 0)
     except Usage as error:
-        stderr.write(f"mattegate doctor: {error}\n")
+        stderr.write(f"{prog}: {error}\n")
         return USAGE
     except BadInput as error:
-        stderr.write(f"mattegate doctor: {error}\n")
+        stderr.write(f"{prog}: {error}\n")
         return FAILED
 
 
@@ -72,6 +78,11 @@ def _run(
         )
     else:
         answer = examine(wanted_of(options, environ), stdin, tell)
+    return deliver(answer, options, stdout)
+
+
+def deliver(answer: Answer, options: argparse.Namespace, stdout: TextIO) -> int:
+    """Show an answer as the options ask for it; returns the exit code that it means."""
     _show(shareable(answer) if options.share else answer, options, stdout)
     return _CODES[answer.verdict]
 
@@ -82,7 +93,7 @@ def _watch(options: argparse.Namespace, stdin: BinaryIO, stdout: TextIO) -> int:
         return _watch_on(options, wanted, stdin, stdout)
     answer = watch_once(wanted, stdin, time.time())
     if answer.findings or not options.quiet:
-        _show(shareable(answer) if options.share else answer, options, stdout)
+        deliver(answer, options, stdout)
     return _CODES[answer.verdict] if options.exit_code else 0
 
 
@@ -107,7 +118,7 @@ def _show(answer: Answer, options: argparse.Namespace, stdout: TextIO) -> None:
     if options.markdown is not None:
         options.markdown.write_text(as_markdown(answer, language=options.language), "utf-8")
     if options.json:
-        stdout.write(as_json(answer) + "\n")
+        stdout.write(as_json(answer))
         return
     colour = stdout.isatty() and not options.plain and "NO_COLOR" not in os.environ
     plain = options.plain or "utf" not in (stdout.encoding or "").lower()

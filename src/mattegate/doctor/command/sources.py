@@ -12,9 +12,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from mattegate.doctor.command.pasted import MOST as MOST_PASTED
+from mattegate.doctor.command.pasted import has_fences, read_thread
+from mattegate.doctor.nginx.pasting import unpasted
 from mattegate.doctor.nginx.tree import Tree, read_file, read_text
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers import HEAD_BYTES, Reader, Unreadable, by_name, head_text, recognise
+from mattegate.doctor.redact import safe
 
 STDIN: Final = "-"
 _URL: Final = re.compile(r"^https?://[^\s/]+", re.IGNORECASE)
@@ -53,7 +57,7 @@ def looks_like_nginx(head: str, name: str) -> bool:
         return True
     if Path(name).suffix in {".har", ".json", ".log", ".yml", ".yaml"}:
         return False
-    return bool(_NGINX.search(head))
+    return bool(_NGINX.search(head) or _NGINX.search(unpasted(head)))
 
 
 def read_source(name: str, stdin: BinaryIO, *, as_name: str = "", roots: Sequence[Path] = (), most: int = 0) -> Read:
@@ -64,21 +68,41 @@ def read_source(name: str, stdin: BinaryIO, *, as_name: str = "", roots: Sequenc
         path = Path(name)
         with path.open("rb") as file:
             head = head_text(file.read(HEAD_BYTES))
-            if as_name == "nginx" or (not as_name and looks_like_nginx(head, name)):
+            if as_name == "nginx" or (not as_name and looks_like_nginx(head, name) and not has_fences(head)):
                 return Read(name, "nginx", tree=read_file(path, roots))
+            if not head.strip():
+                return Read(name, "empty")
+            file.seek(0)
+            if not as_name and (thread := _thread(file.read(MOST_PASTED + 1), head, name)) is not None:
+                return thread
             file.seek(0)
             return _observed(file, name, _reader(head, name, as_name))
     except OSError as error:
         raise BadInput(f"{name}: {error.strerror or error}") from error
     except Unreadable as error:
-        raise BadInput(f"{name}: {error}") from error
+        raise BadInput(f"{name}: {safe(str(error))}") from error
 
 
 def _read_stream(stream: BytesIO, name: str, as_name: str) -> Read:
     head = head_text(stream.getvalue()[:HEAD_BYTES])
-    if as_name == "nginx" or (not as_name and looks_like_nginx(head, name)):
+    if as_name == "nginx" or (not as_name and looks_like_nginx(head, name) and not has_fences(head)):
         return Read(name, "nginx", tree=read_text(stream.getvalue().decode("utf-8", "surrogateescape"), name))
+    if not as_name and (thread := _thread(stream.getvalue(), head, name)) is not None:
+        return thread
     return _observed(stream, name, _reader(head, name, as_name))
+
+
+def _thread(raw: bytes, head: str, name: str) -> Read | None:
+    """What several pieces in one text say, where it has fences or is nothing that a reader knows as a whole."""
+    if len(raw) > MOST_PASTED or not (has_fences(head) or recognise(head, name) is None):
+        return None
+    thread = read_thread(
+        raw.decode("utf-8", "replace").replace("\r\n", "\n"), name, lambda text: looks_like_nginx(text, "")
+    )
+    if thread is None:
+        return None
+    tree = read_text(thread.configuration, name) if thread.configuration.strip() else None
+    return Read(name, "thread", tree=tree, observations=thread.observations)
 
 
 def _reader(head: str, name: str, as_name: str) -> Reader:

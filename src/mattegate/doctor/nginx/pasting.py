@@ -7,8 +7,14 @@ taken off leaves its line behind, so that lines keep their numbers.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_BLOCKS: Final = frozenset({"http", "server", "location", "if", "limit_except"})
 _FENCE: Final = re.compile(r"^[ \t>]*(?:```|~~~)")
 _PROMPT: Final = re.compile(
     r"^\s*(?:\[?[\w.-]{1,64}@[^\s#$%]{1,128}(?: [^\s#$%]{1,128})?[#$%]|[$%]) +[a-z./]"
@@ -20,7 +26,7 @@ _LEFT_OUT: Final = re.compile(
     re.IGNORECASE,
 )
 _QUOTED: Final = re.compile(r"^ {0,3}> ?")
-_NUMBERED: Final = re.compile(r"^\s{0,8}\d{1,6}(?:[:|]|\t|\s{1,4}(?=\S|$)|$)")
+_NUMBERED: Final = re.compile(r"^\s{0,8}\d{1,6}(?:[:|\t ]|$)")
 _BEGINS: Final = re.compile(r"^\s*(?:#|[a-z_]{3,40}(?:\s[^;{}]{0,400})?\s*[;{])")
 _ENDS: Final = re.compile(r"[;}]\s*(?:#.*)?$")
 _TEMPLATE: Final = re.compile(r"\{\{|\{%|<%")
@@ -31,9 +37,17 @@ def is_template(text: str) -> bool:
     return _TEMPLATE.search(text) is not None
 
 
+def is_strange(directives: Iterable[Directive]) -> bool:
+    """Whether a line begins with what can be no directive's name: a sentence, a prompt, a key of some YAML."""
+    return any(
+        _NAME.fullmatch(line.name) is None or (line.name in _BLOCKS and is_strange(line.children))
+        for line in directives
+    )
+
+
 def unpasted(text: str) -> str:
     """The text with what people and pages put around it taken off, line by line."""
-    lines = text.split("\n")
+    lines = text.replace("\u00a0", " ").split("\n")
     for prefix in (_QUOTED, _NUMBERED):
         if _on_every(lines, prefix):
             lines = [prefix.sub("", line, count=1) for line in lines]

@@ -23,7 +23,7 @@ from typing import Final
 
 from mattegate.doctor.nginx.directive import Directive
 from mattegate.doctor.nginx.lexer import Problem, read_directives
-from mattegate.doctor.nginx.pasting import is_template, unpasted
+from mattegate.doctor.nginx.pasting import is_strange, is_template, unpasted
 
 MOST_BYTES: Final = 32 << 20
 """Of all files together."""
@@ -110,13 +110,13 @@ def _whole(including: _Including, text: str, name: str, prefix: str, *, pasted: 
 def _read(text: str, name: str) -> tuple[tuple[Directive, ...], list[Problem]]:
     """The directives of the text; where nginx could not read it, of what was pasted around it taken off."""
     directives, problems = read_directives(text, name)
-    if not any(problem.fatal for problem in problems):
+    if not problems and not is_strange(directives):
         return directives, problems
     if (bare := unpasted(text)) != text:
         retried, left = read_directives(bare, name)
-        if not any(problem.fatal for problem in left):
+        if not left and not is_strange(retried):
             return retried, left
-    if is_template(text):
+    if problems and is_template(text):
         says = "this is a template, which is filled in before nginx reads it; give what comes of it (`nginx -T`)"
         return directives, [
             *(replace(problem, fatal=False) for problem in problems),

@@ -73,7 +73,7 @@ def _header(state: State, name: str) -> str:
     wanted = name.replace("_", "-")
     values = [value for key, value in state.headers if key.lower().replace("_", "-") == wanted]
     if wanted == "host":
-        return as_bytes_text(state.request.host or "") if state.head_read else ""
+        return as_bytes_text(state.request.host or "") if state.raw else ""  # read last where it is what is wrong
     if wanted == "content-length":
         return _content_length(state)
     joined = ", " if wanted in {"x-forwarded-for", "cookie"} else ""

@@ -216,6 +216,8 @@ def _all_clear(answer: Answer, teller: _Teller) -> str:
         count = sum(_refusal(request) is not None for request in answer.requests)
         statuses = ", ".join(map(str, refused[:5]))
         return teller.word("clean.meant", refused=count, all=len(answer.requests), statuses=statuses)
+    if answer.clean_word:
+        return teller.word(answer.clean_word)
     return teller.word("clean.all" if answer.checked or answer.requests else "clean.nothing")
 
 

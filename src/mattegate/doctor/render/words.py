@@ -50,6 +50,8 @@ _LABELS: Final[Mapping[str, Said]] = MappingProxyType(
         "likely": ("Probably: {title}", "很可能：{title}"),
         "possible": ("Perhaps: {title}", "可能：{title}"),
         "clean.all": ("Nothing here refuses these requests", "这里没有任何一处拒绝这些请求"),
+        "clean.rises": ("Nothing is refused far more often than usual", "没有任何拒绝远多于平时"),
+        "clean.settings": ("Nothing is wrong with these settings", "这些设置没有问题"),
         "clean.nothing": ("Nothing here is at fault", "这里没有发现故障"),
         "clean.meant": (
             "No fault found; as it is written, {refused} of {all} requests get {statuses}",

@@ -75,6 +75,7 @@ def answer(watch: Watch, logs: Sequence[Lines], *, now: float, since: float | No
         findings=findings,
         checked=tuple(_checked(watch, logs)),
         not_checked=tuple(_not_checked(watch, logs)),
+        clean_word="clean.rises",
     )
 
 

@@ -30,6 +30,8 @@ class Keys:
     """The key of a line that is of another format; of some formats every line has a key, and the first is looked at."""
     strict: bool = False
     """Whether only lines that matter have a key."""
+    whole: bool = False
+    """Whether a key says all of a line, so that lines of equal keys are alike whosever they are."""
 
 
 def by_line(pattern: bytes, *, left: int) -> Keys:
@@ -60,7 +62,7 @@ def by_members(names: Iterable[str], *, addresses: Iterable[str], left: Iterable
 def by_rest(counting: bytes) -> Keys:
     """Keys are the lines without what counts up in them."""
     wash = re.compile(counting, re.MULTILINE).sub
-    return Keys(lambda block: wash(b"", block).split(b"\n"), lambda key: _NUMBERS.sub(b"0", key))
+    return Keys(lambda block: wash(b"", block).split(b"\n"), lambda key: _NUMBERS.sub(b"0", key), whole=True)
 
 
 _NUMBERS: Final = re.compile(rb'"[^"]*"|\d+')

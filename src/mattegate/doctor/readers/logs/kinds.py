@@ -57,7 +57,8 @@ class Kinds:
         self._kinds: dict[tuple[object, ...], Kind] = {}
         self._coarse: dict[tuple[object, ...], Kind] = {}
         self._passing: dict[tuple[object, ...], Kind] = {}
-        self._more = Kind(_NONE, Observation("app-log", Place("")), 0)
+        self.more = Kind(_NONE, Observation("app-log", Place("")), 0)
+        """Lines beyond every bound."""
 
     def again(self, name: str, sketch: Sketch, raw: bytes) -> bool:
         """Count one more line of a sketch that was seen; ``False`` where it was not."""
@@ -69,23 +70,30 @@ class Kinds:
             kind.newest = raw
         return True
 
+    @property
+    def full(self) -> bool:
+        """Whether what is new falls to coarser kinds."""
+        return len(self._kinds) >= self._most
+
     def count(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
         """Count one line; ``told`` is asked only for what may be a new kind. ``None`` where the line says nothing."""
         known = self._sketches.get((shape.name, sketch))
         if known is not None:
             known.again(raw)
             return known
-        if len(self._kinds) < self._most:
-            return self._add(shape, sketch, raw, told)
-        return self._add_coarsely(shape, sketch, raw, told)
+        if self.full:
+            return self.count_coarsely(shape, sketch, raw, told)
+        return self._add(shape, sketch, raw, told)
 
-    def again_coarsely(self, name: str, left: object, raw: bytes, *, times: int) -> bool:
-        """Count lines beyond the bound by what is left of their sketch; ``False`` where they are to be looked at."""
-        kind = self._coarse.get((name, _left(left))) if len(self._kinds) >= self._most else None
-        if kind is None:
-            return False
-        kind.again(raw, times=times)
-        return True
+    def count_coarsely(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
+        """Count one line as what is left of it once there are too many kinds."""
+        key = (shape.name, _left(sketch[0]))
+        kind = self._coarse.get(key) or (self.more if len(self._coarse) >= self._most_coarse else None)
+        if kind is not None:
+            kind.again(raw)
+            return kind
+        seen = told(shape, raw)
+        return None if seen is None else self._coarsely(key, shape, seen)
 
     def add(self, shape: Format, seen: Observation, raw: bytes = b"") -> Kind:
         """Count an observation that is already made."""
@@ -94,7 +102,7 @@ class Kinds:
         if kind is not None:
             kind.again(raw)
             return kind
-        if len(self._kinds) < self._most:
+        if not self.full:
             self._kinds[key] = kind = Kind(shape, seen)
             return kind
         return self._coarsely((shape.name, _VARYING.sub("0", seen.message), seen.status), shape, seen)
@@ -112,9 +120,9 @@ class Kinds:
         kinds = sorted([*self._kinds.values(), *self._coarse.values()], key=lambda kind: kind.first.place.line)
         for kind in kinds:
             yield _with_newest(kind, told)
-        if self._more.count:
-            says = f"and {self._more.count} more lines, of kinds beyond the first {self._most}"
-            yield Observation("app-log", self._more.first.place, message=says, count=self._more.count)
+        if self.more.count:
+            says = f"and {self.more.count} more lines, of kinds beyond the first {self._most}"
+            yield Observation("app-log", told_place, message=says, count=self.more.count)
         for kind in self._passing.values():
             yield replace(kind.first, count=kind.count)
 
@@ -127,25 +135,14 @@ class Kinds:
         kind = self._sketches[shape.name, sketch] = self.add(shape, seen, raw)
         return kind
 
-    def _add_coarsely(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
-        key = (shape.name, _left(sketch[0]))
-        kind = self._coarse.get(key)
-        if kind is not None:
-            kind.again(raw)
-            return kind
-        seen = told(shape, raw)
-        return None if seen is None else self._coarsely(key, shape, seen)
-
     def _coarsely(self, key: tuple[object, ...], shape: Format, seen: Observation) -> Kind:
         kind = self._coarse.get(key)
         if kind is not None:
             kind.again(b"")
             return kind
         if len(self._coarse) >= self._most_coarse:
-            if not self._more.count:
-                self._more.first = seen
-            self._more.count += 1
-            return self._more
+            self.more.again(b"")
+            return self.more
         merged = {**seen.fields, "merged": f"clients and requests beyond the first {self._most} kinds"}
         self._coarse[key] = kind = Kind(shape, replace(seen, method="", path="", client="", host="", fields=merged))
         return kind

@@ -1,7 +1,8 @@
 """Logs that hold hardly anything but refusals: lines are counted by their keys, a block at a time.
 
 1. A block's lines are told apart by their keys, format by format; what one format does not know the next is given.
-2. Of each key one line is looked at. It says what kind the lines of this key are, or that they are another format's.
+2. Of each key one line is looked at. It says of which kind the lines of this key are, or that they are another
+   format's.
 3. Once there are too many kinds, no more than so many keys of a block are looked at; the others count as what is left
    of them.
 """
@@ -9,19 +10,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import Final
 
 from mattegate.doctor.observation import Observation, Place
+from mattegate.doctor.readers.logs.candidates import Candidates
+from mattegate.doctor.readers.logs.formats import Format
+from mattegate.doctor.readers.logs.keys import Key, Keys
+from mattegate.doctor.readers.logs.kinds import Kind
+from mattegate.doctor.readers.logs.looking import Looking
 
-if TYPE_CHECKING:
-    from mattegate.doctor.readers.logs.formats import Format, Sketch
-    from mattegate.doctor.readers.logs.keys import Key, Keys
-    from mattegate.doctor.readers.logs.kinds import Kind, Kinds
-
-MOST_KEYS: Final = 16_384
-LOOKED_AT: Final = 256
+_MOST_KEYS: Final = 16_384
+_LOOKED_AT: Final = 256
+_MOST_LEFT: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +38,114 @@ class Lines:
     def only(self, places: Sequence[int]) -> Lines:
         """Those at these places."""
         return Lines(*([some[place] for place in places] for some in (self.raw, self.bare, self.numbers)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The lines of a block by their keys."""
+
+    lines: Lines
+    times: Counter[Key]
+    first: Mapping[Key, int]
+    """The place of the first line of a key."""
+    newest: Mapping[Key, bytes]
+
+    @classmethod
+    def of(cls, found: Sequence[Key], lines: Lines) -> _Run:
+        backwards = range(len(found) - 1, -1, -1)
+        first = dict(zip(reversed(found), backwards, strict=True))
+        return cls(lines, Counter(found), first, dict(zip(found, lines.raw, strict=True)))
+
+    def example(self, key: Key) -> tuple[bytes, int]:
+        """The first line of a key, and its number."""
+        place = self.first[key]
+        return self.lines.raw[place], self.lines.numbers[place]
+
+
+class _Known:
+    """What the keys of one format have come to."""
+
+    __slots__ = ("foreign", "kinds", "left")
+
+    def __init__(self, nothing: Key) -> None:
+        self.kinds: dict[Key, Kind] = {}
+        self.foreign: set[Key] = {nothing}
+        """Keys of lines that are another format's."""
+        self.left: dict[object, Kind] = {}
+
+    def forget(self, nothing: Key) -> None:
+        """Begin again where there are too many: kinds are found again by their sketches."""
+        if len(self.kinds) > _MOST_KEYS:
+            self.kinds.clear()
+        if len(self.foreign) > _MOST_KEYS:
+            self.foreign = {nothing}
+
+
+class Runs:
+    """The kinds of one input's lines by their keys."""
+
+    def __init__(self, looking: Looking, candidates: Candidates) -> None:
+        self._looking = looking
+        self._candidates = candidates
+        self._known: dict[str, _Known] = {}
+        self._nobody = Kind(looking.formats[0], Observation("", Place("")))
+        """Takes the count of lines that do not matter."""
+
+    def take(self, shape: Format, keys: Keys, lines: Lines) -> Lines:
+        """Count the lines that are of a format; the others come back."""
+        known = self._known.setdefault(shape.name, _Known(keys.nothing))
+        known.forget(keys.nothing)
+        found = keys.of(b"\n".join(lines.bare))
+        run = _Run.of(found, lines)
+        told = known.kinds.keys() & run.times.keys()
+        for key in told:
+            known.kinds[key].again(run.newest[key], times=run.times[key])
+        fresh = [key for key in run.times if key not in told and key not in known.foreign]
+        worth = fresh if keys.strict else self._worth(fresh, run)
+        foreign = self._learn(shape, keys, known, worth, run)
+        if keys.strict or keys.whole:
+            foreign |= known.foreign & run.times.keys()
+        else:
+            foreign |= run.times.keys() - told - set(worth)
+        return lines.only([place for place, key in enumerate(found) if key in foreign]) if foreign else _NO_LINES
+
+    def _worth(self, keys: Sequence[Key], run: _Run) -> list[Key]:
+        """Those whose lines may matter."""
+        block = b"".join(run.example(key)[0] + b"\n" for key in keys)
+        return [keys[place] for place, _ in self._candidates.among(block)]
+
+    def _learn(self, shape: Format, keys: Keys, known: _Known, worth: Sequence[Key], run: _Run) -> set[Key]:
+        """Count the lines of new keys; those that turn out to be another format's come back."""
+        exactly = _LOOKED_AT if self._looking.kinds.full else len(worth)
+        foreign = {key for key in islice(worth, exactly) if not self._look(shape, key, known, run)}
+        known.foreign |= foreign
+        for key in islice(worth, exactly, None):
+            if not self._leave(shape, key, keys.left(key), known, run):
+                foreign.add(key)
+        return foreign
+
+    def _look(self, shape: Format, key: Key, known: _Known, run: _Run) -> bool:
+        raw, number = run.example(key)
+        whose, sketch = self._looking.shape(raw)
+        if whose is not shape:
+            return False
+        kind = self._looking.count(shape, sketch, raw, number) if sketch else None
+        known.kinds[key] = kind or self._nobody
+        if kind is not None and run.times[key] > 1:
+            kind.again(run.newest[key], times=run.times[key] - 1)
+        return True
+
+    def _leave(self, shape: Format, key: Key, left: object, known: _Known, run: _Run) -> bool:
+        kind = known.left.get(left)
+        if kind is None and len(known.left) < _MOST_LEFT:
+            raw, number = run.example(key)
+            whose, sketch = self._looking.shape(raw)
+            if whose is not shape:
+                return False
+            kind = self._looking.left_of(shape, sketch, raw, number) if sketch else None
+            known.left[left] = kind or self._nobody
+        (kind or self._looking.kinds.more).again(run.newest[key], times=run.times[key])
+        return True
+
+
+_NO_LINES: Final = Lines((), (), ())
