@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from mattegate.doctor.causes import causes
+from mattegate.doctor.observation import Observation
+from mattegate.doctor.probe.plan import ProbePlan, probe
 from mattegate.doctor.prove.proof import Shown
 from tests.doctor.guides.consulting import (
     KEY,
@@ -162,6 +164,17 @@ def test_a_limit_answers_503_unless_it_is_told_otherwise(rig: Rig) -> None:
     log = (rig.site.folder / "error.log").read_text()
     line = next(line for line in log.splitlines() if "limiting requests" in line)
     assert consult("-", given=f"{line}\n").first["cause"] == "limit_req.exceeded"
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_a_limit_is_found_by_asking_in_a_row_whatever_it_answers(rig: Rig, status: int) -> None:
+    """Of identical requests some pass and the next is refused: a limit, even where it says 403 like the guide's."""
+    rig.start(rig.filled(_limited(f"limit_req zone=api burst=4 nodelay; limit_req_status {status};")))
+    plan = ProbePlan(f"http://127.0.0.1:{rig.ports[0]}{ROUTE}", burst=8, axes=frozenset())
+    seen: list[Observation] = []
+    clues = {clue.cause: clue for clue in probe(plan, seen.append).clues}
+    assert clues["differential.rate_limited"].status == status
+    assert clues["differential.rate_limited"].certainty == ("proven" if status == 429 else "likely")
 
 
 def test_a_burst_spreads_a_limit_and_lifts_none(rig: Rig) -> None:

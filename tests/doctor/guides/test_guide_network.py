@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from mattegate.doctor.answer import Layer
 from mattegate.doctor.causes import causes
 from tests.doctor.guides.consulting import ROUTE, consult, transcript
+from tests.doctor.nginx.rig import Rig, standing_rig
+from tests.doctor.prove.laboratory import asking
 
 HTTP_LAYERS = {"waf", "cdn", *(layer for layer in Layer if layer.startswith("nginx")), "rate-limit", "app", "api-key"}
 NO_ANSWER = [
@@ -217,3 +220,38 @@ def test_tests_that_look_like_a_crawler_are_the_firewalls_refusal(given: str, ca
     told = consult("-", given=given)
     assert (told.first["cause"], told.first["layer"]) == (cause, "waf")
     assert told.layers == {"waf"}
+
+
+_MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
+_RULE = 'SecRule ARGS:q "@contains attack" "id:1000,phase:2,deny,status:403,log,msg:\'bad q\',severity:2"'
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    """nginx before a stub."""
+    if not _MODULE.exists():
+        pytest.skip("ModSecurity's module for nginx is not installed")
+    with standing_rig() as standing:
+        yield standing
+
+
+def _guarded(rig: Rig, exclusion: str) -> dict[str, int | None]:
+    """The status of an upload and of another path, both of which the rule takes for an attack."""
+    rules = f"SecRuleEngine On\n{exclusion}\n{_RULE}\n"
+    http = "modsecurity on; modsecurity_rules_file {{folder}}/rules.conf; server { listen 127.0.0.1:{{port}}; "
+    http += "location / { proxy_pass http://{{upstream}}; } }"
+    conf = f"load_module {_MODULE}; {{{{head}}}} http {{ {{{{http_head}}}} {http} }}"
+    rig.start(rig.filled(conf), others={"rules.conf": rules})
+    asked = [asking(target=f"{path}?q=attack", client="127.0.0.1") for path in (ROUTE, "/other")]
+    return {request.path: rig.send(request).status for request in asked}
+
+
+def test_the_exclusion_that_is_advised_opens_one_path_for_one_rule(rig: Rig) -> None:
+    """A firewall's false alarm: its own log line gives the layer, and the line to paste lets the upload pass alone."""
+    assert _guarded(rig, "") == {ROUTE: 403, "/other": 403}
+    log = (rig.site.folder / "error.log").read_text()
+    line = next(line for line in log.splitlines() if '[id "1000"]' in line)
+    told = consult("-", given=f"{line}\n")
+    assert (told.first["cause"], told.first["layer"]) == ("waf.modsecurity_rule", "waf")
+    exclusion = told.first["remedy"].partition("`")[2].partition("`")[0]
+    assert _guarded(rig, exclusion) == {ROUTE: 200, "/other": 403}

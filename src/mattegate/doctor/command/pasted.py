@@ -11,7 +11,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -93,6 +93,11 @@ def _observed(piece: Piece, name: str) -> list[Observation]:
     return [known for alike in guesses if (known := next(filter(_is_known, alike), None)) is not None]
 
 
+def is_telling(observations: Iterable[Observation]) -> bool:
+    """Whether anything among this has a status, describes something, or is known for what it says."""
+    return any(one.status is not None or one.format == "setting" or _is_known(one) for one in observations)
+
+
 def _is_known(seen: Observation) -> bool:
     return next(Matcher(signatures()).clues(seen), None) is not None
 
@@ -105,7 +110,7 @@ def _by_reader(piece: Piece, name: str) -> list[Observation]:
         found = list(reader.read(BytesIO(("\n" * piece.before + piece.text).encode("utf-8", "replace")), name))
     except Unreadable:
         return []
-    return [one for one in found if one.status is not None or one.format == "setting" or _is_known(one)]
+    return [one for one in found if is_telling([one])]
 
 
 def _bare(text: str) -> str:
@@ -129,11 +134,19 @@ def _body(text: str, place: Place) -> list[Observation]:
 
 
 def _sentences(text: str, piece: Piece, name: str) -> Iterator[list[Observation]]:
-    """Each line as something that a program said."""
+    """Each line by itself: as a reader knows it, or as something that a program said."""
     for number, line in enumerate(text.split("\n")[:_MOST_LINES], piece.before + 1):
-        if line.strip():
+        if not line.strip():
+            continue
+        for inner in dict.fromkeys((line, *(line[found.start() :] for found in _INSIDE.finditer(line[:512])))):
+            if found := _by_reader(Piece(inner, number - 1), name):
+                yield found
+                break
+        else:
             said = safe(line.strip())[:2_048]
             yield [Observation(shape, Place(name, number), message=said) for shape in _SAID_BY]
 
 
+_INSIDE: Final = re.compile(r"(?<=\| )\S|\{\"|(?<=: )(?:Access to|Cross-Origin|curl:)")
+"""Where a program's own words may begin behind what others put before them."""
 _SAID_BY: Final = ("app-log", "nginx-error", "client-error")

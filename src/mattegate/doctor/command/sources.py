@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from mattegate.doctor.command.pasted import MOST as MOST_PASTED
-from mattegate.doctor.command.pasted import has_fences, read_thread
+from mattegate.doctor.command.pasted import has_fences, is_telling, read_thread
 from mattegate.doctor.nginx.pasting import unpasted
 from mattegate.doctor.nginx.tree import Tree, read_file, read_text
 from mattegate.doctor.observation import Observation
@@ -93,16 +93,20 @@ def _read_stream(stream: BytesIO, name: str, as_name: str) -> Read:
 
 
 def _thread(raw: bytes, head: str, name: str) -> Read | None:
-    """What several pieces in one text say, where it has fences or is nothing that a reader knows as a whole."""
-    if len(raw) > MOST_PASTED or not (has_fences(head) or recognise(head, name) is None):
+    """What several pieces in one text say, where it has fences or tells a reader of the whole nothing."""
+    if len(raw) > MOST_PASTED or (not has_fences(head) and _tells(raw, head, name)):
         return None
-    thread = read_thread(
-        raw.decode("utf-8", "replace").replace("\r\n", "\n"), name, lambda text: looks_like_nginx(text, "")
-    )
+    text = raw.decode("utf-8", "replace").replace("\r\n", "\n")
+    thread = read_thread(text, name, lambda piece: looks_like_nginx(piece, ""))
     if thread is None:
         return None
     tree = read_text(thread.configuration, name) if thread.configuration.strip() else None
     return Read(name, "thread", tree=tree, observations=thread.observations)
+
+
+def _tells(raw: bytes, head: str, name: str) -> bool:
+    reader = recognise(head, name)
+    return reader is not None and is_telling(reader.read(BytesIO(raw), name))
 
 
 def _reader(head: str, name: str, as_name: str) -> Reader:

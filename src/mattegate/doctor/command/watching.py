@@ -47,8 +47,11 @@ def watch_of(options: argparse.Namespace, now: float) -> Wanted:
         raise Usage("nothing to watch: give an access log, or - for standard input")
     if len(set(options.logs)) < len(options.logs):
         raise Usage("each log can be given once")
-    if options.follow and (options.since or options.html or options.markdown or options.quiet):
-        raise Usage("--follow tells rises as they come: it goes with none of --since, --html, --markdown, --quiet")
+    told_whole = options.since or options.html or options.markdown or options.quiet or options.share
+    if options.follow and told_whole:
+        raise Usage(
+            "--follow tells rises as they come: it goes with none of --since, --html, --markdown, --quiet, --share"
+        )
     since = None if options.since is None else _past(options.since, now)
     return Wanted(tuple(options.logs), _rule(options), since)
 

@@ -28,7 +28,7 @@ from mattegate.doctor.nginx.scope import Scope
 from mattegate.doctor.nginx.sizes import size
 from mattegate.doctor.nginx.state import State, Surroundings
 from mattegate.doctor.nginx.uri import escape_path, split_args
-from mattegate.doctor.nginx.values import Undecided
+from mattegate.doctor.nginx.values import UNKNOWN, Undecided
 from mattegate.doctor.nginx.variables import NoPath, Variables
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def _absolute(location: str, state: State) -> str:
     if not location.startswith("/") or not state.scope.switched_on("absolute_redirect", default=True):
         return location
     host = state.host or state.server.names[0]
+    if not host or not state.head_read:
+        return UNKNOWN  # nginx writes the address of its own socket
     if state.scope.switched_on("server_name_in_redirect"):
         host = state.server.names[0]
     usual = 443 if state.tls else 80
@@ -371,6 +373,8 @@ def _content(state: State) -> _End:
 
 
 def _proxied(line: Directive, state: State) -> _End:
+    if not state.head_read:
+        raise Undecided("which headers nginx had read when it refused the request")
     try:
         upstream = proxied(line, state.scope, state)
     except NoUpstream:

@@ -32,8 +32,11 @@ _UNIQUE: Final = frozenset(
      "content-range", "transfer-encoding", "expect", "authorization"}
 )  # fmt: skip
 """Headers that nginx refuses to see twice."""
-_READING_STOPPED: Final = frozenset({"request_line", "uri_size", "host_invalid"})
-"""Refusals that come before the headers behind the request line and ``Host`` are read."""
+_READING_STOPPED: Final = frozenset(
+    {"request_line", "uri_size", "host_invalid", "host_doubled", "header_line", "header_size", "header_doubled",
+     "body_length", "transfer_coding"}
+)  # fmt: skip
+"""Refusals in the middle of the head: what stands behind it is never read."""
 _MALFORMED_NAME: Final = re.compile(r"[\x00-\x20\x7f]|^:")
 
 

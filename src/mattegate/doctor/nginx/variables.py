@@ -35,6 +35,8 @@ class Variables:
             return state.captures[index] if index < len(state.captures) else ""
         if name in state.variables:
             return state.variables[name]
+        if not state.head_read and (name in _OF_THE_HEAD or name.startswith(tuple(_PREFIXED))):
+            raise Undecided("how much nginx knows of a request whose head it could not read")
         if name in _SIMPLE:
             return _SIMPLE[name](state)
         return self._defined(name)
@@ -73,7 +75,7 @@ def _header(state: State, name: str) -> str:
     wanted = name.replace("_", "-")
     values = [value for key, value in state.headers if key.lower().replace("_", "-") == wanted]
     if wanted == "host":
-        return as_bytes_text(state.request.host or "") if state.raw else ""  # read last where it is what is wrong
+        return as_bytes_text(state.request.host or "")
     if wanted == "content-length":
         return _content_length(state)
     joined = ", " if wanted in {"x-forwarded-for", "cookie"} else ""
@@ -94,8 +96,6 @@ def _cookie(state: State, name: str) -> str:
 
 
 def _content_length(state: State) -> str:
-    if not state.head_read:
-        return ""
     if state.request.chunked:
         raise Undecided("the length of a chunked body")
     if not state.request.body_bytes and state.request.header("content-length") is None:
@@ -244,6 +244,12 @@ _PREFIXED: Final[Mapping[str, Callable[[State, str], str]]] = MappingProxyType(
     }
 )
 
+_OF_THE_HEAD: Final = frozenset(
+    {"uri", "document_uri", "request_uri", "args", "query_string", "is_args", "host", "request_method", "request",
+     "server_protocol", "proxy_add_x_forwarded_for", "content_type", "content_length", "remote_user",
+     "request_filename"}
+)  # fmt: skip
+"""What comes from the request line and the headers."""
 _EMPTY: Final = frozenset({"limit_rate", "request_body", "ssl_client_cert_absent"})
 
 

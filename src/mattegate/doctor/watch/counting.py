@@ -62,6 +62,11 @@ class Counts:
         self._settle()
         return self._until(slot)
 
+    def first_slot(self, slot: int) -> int:
+        """The first slot that is not empty in the window that ends with ``slot``."""
+        self._settle()
+        return next((one for one in range(slot - SLOTS + 1, slot) if one in self._fine), slot)
+
     def windows(self, first: int, last: int) -> Sequence[int]:
         """The counts of the windows from ``first`` up to and with ``last`` that are not zero."""
         self._settle()

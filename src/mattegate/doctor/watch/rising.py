@@ -44,11 +44,11 @@ class Kind(StrEnum):
 
 
 _TABLES: Final = {
-    Kind.KEY: (2_048, 16),
-    Kind.ADDRESS: (4_096, 16),
+    Kind.KEY: (2_048, 24),
+    Kind.ADDRESS: (4_096, 24),
     Kind.REASON: (512, 64),
     Kind.STATUS: (64, 64),
-    Kind.REQUEST: (2_048, 16),
+    Kind.REQUEST: (2_048, 24),
 }
 """How many of each are followed at once, and how many of the newest lines are kept of each."""
 
@@ -253,13 +253,19 @@ class Watch:
             series,
             usual,
             usual.limit(self.rule),
-            began_at=max(series.first_at, (slot - SLOTS + 1) * self.rule.slot),
+            began_at=self._first_at(series, count, slot),
             new=series.counts.total == count and not self._tables[kind].let_go,
             first_slot=slot,
             last_slot=slot,
             total=count - 1,
         )
         return going
+
+    def _first_at(self, series: Series[Seen, Usual], count: int, slot: int) -> float:
+        """When the window's first came, to the slot where it is not among the newest any more."""
+        begins = series.counts.first_slot(slot) * self.rule.slot
+        within = [seen.at for seen in series.newest if seen.at >= begins]
+        return min(within) if len(within) >= count else max(series.first_at, begins)
 
     def _judged(self, series: Series[Seen, Usual], slot: int) -> Usual:
         """Once a slot is enough: the slot is no part of what is usual then."""

@@ -42,7 +42,7 @@ def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator
         return
     asking = replace(request, method="OPTIONS", headers=preflight_headers(page), body_bytes=0, label="preflight")
     before, after = model.predict(asking, around), model.predict(request, around)
-    if UNKNOWN in str((before.headers, after.headers)):
+    if UNKNOWN in str((before.headers, after.headers)) or not (_joins(before) or _joins(after)):
         return
     judged = judge_exchange(page, _answer(before), _answer(after))
     if not judged.allowed and judged.code and (before if judged.stage is Stage.PREFLIGHT else after).outcome in _SURE:
@@ -73,6 +73,23 @@ def _takes_part(http: Scope) -> bool:
     return any(_sets(line, _ALLOW_ORIGIN) for line in http.directive.walk())
 
 
+def _joins(prediction: Prediction) -> bool:
+    """Whether a line that stands around this request, or in the location it was meant for, has to do with CORS."""
+    if prediction.scope is None:
+        return True
+    around = [line for level in prediction.scope.upwards() for line in _beneath(level.directive)]
+    meant = list(prediction.passed_over.walk()) if prediction.passed_over is not None else []
+    return any(_sets(line, _ALLOW_ORIGIN) for line in (*around, *meant))
+
+
+def _beneath(block: Directive) -> Iterator[Directive]:
+    """The lines of a block and of its conditions, without those of blocks for other requests."""
+    for line in block.children:
+        yield line
+        if line.name == "if":
+            yield from line.children
+
+
 def _sets(line: Directive, name: str) -> bool:
     return line.name == "add_header" and bool(line.args) and line.args[0].lower() == name
 
@@ -100,12 +117,15 @@ def _answer(prediction: Prediction) -> Answer | None:
     return Answer(prediction.status or 200, tuple(prediction.headers))
 
 
+_WITHOUT_ORIGIN: Final = frozenset({"cors.no_allow_origin", "cors.only_in_preflight", "cors.preflight_no_allow_origin"})
+
+
 def _clue(judged: Judgement, prediction: Prediction, page: PageRequest) -> Clue:
     scope = prediction.scope
     cause, lines = judged.code, _lines(scope, _ALLOW_ORIGIN)
-    if cause in {"cors.no_allow_origin", "cors.only_in_preflight"} and scope is not None:
+    if cause in _WITHOUT_ORIGIN and scope is not None:
         why, lines = _why_missing(scope, prediction)
-        cause = why if lines else cause
+        cause = why if lines and (cause != "cors.preflight_no_allow_origin" or why == "cors.add_header_lost") else cause
     elif cause == "cors.star_with_credentials":
         lines = [*lines, *_lines(scope, _CREDENTIALS)]
     elif cause == "cors.header_not_allowed":

@@ -124,5 +124,10 @@ def _allow_alone(scope: Scope) -> Iterator[Clue]:
     """``allow`` for some networks, and nothing that keeps the others out."""
     rules = scope.own("allow", "deny")
     networks = [rule for rule in rules if rule.args and rule.args != ("all",) and not has_variables(rule.args[0])]
-    if networks and len(networks) == len(rules) and all(rule.name == "allow" for rule in rules):
+    if (
+        scope.directive.line
+        and networks
+        and len(networks) == len(rules)
+        and all(rule.name == "allow" for rule in rules)
+    ):
         yield _clue("access.allow_without_deny", Certainty.LIKELY, networks[0])

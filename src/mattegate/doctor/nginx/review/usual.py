@@ -108,7 +108,8 @@ def _origin(model: Model, server: Scope) -> str | None:
     choosing = [*_lines_about_origin(model, server)]
     words = [*values, *(word for line in choosing for word in (line.name, *line.args))]
     written = next((word for word in words if _LITERAL_ORIGIN.fullmatch(word)), None)
-    return written or (None if choosing else _ORIGIN)
+    everybody = not choosing and {"*", "$http_origin"}.issuperset(values)
+    return written or (_ORIGIN if everybody else None)
 
 
 def _added(server: Scope, name: str) -> list[str]:

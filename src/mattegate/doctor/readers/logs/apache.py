@@ -12,6 +12,7 @@ from typing import Final
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs import combined
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
+from mattegate.doctor.readers.logs.keys import by_line
 from mattegate.doctor.readers.logs.line import Line, observed
 
 _TIME: Final = r"\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})\] "
@@ -42,7 +43,7 @@ def sketch(line: bytes) -> Sketch | None:
     _, module, level, _, _, errno, _, client, _, code, message = found.groups()
     if level.startswith(_DULL):
         return PASSES
-    return message, module, level, code, _PORT_BYTES.sub(b"", client or b""), errno
+    return message.partition(b", referer: ")[0], module, level, code, _PORT_BYTES.sub(b"", client or b""), errno
 
 
 def parse(line: Line) -> Observation | None:
@@ -83,7 +84,19 @@ def _facts(message: str) -> dict[str, str]:
     return fields
 
 
-APACHE_ERROR: Final = Format("apache-error", _FINDERS, sketch, parse, telling=("code", "level", "errno", "file"))
+_KEYS: Final = by_line(
+    rb"\[[A-Z][a-z]{2} [^\]\n]{1,40}\] \[(?!security2:)([\w-]*:?(?:error|crit|alert|emerg|warn))\] "
+    rb"(?:|\[pid \d+(?::tid \d+)?\] )(?:|([\w./-]+\.c\(\d+\)): )(?:|(\(\d{1,6}\)[^:\n]{1,120}): )"
+    rb"(?:|\[(?:client|remote) ([^\]\s]+?)(?:|:\d+)\] )([^,\n]*(?:,(?! referer: )[^,\n]*)*)(?:|, referer: \S+)",
+    left=4,
+)
+APACHE_ERROR: Final = Format(
+    "apache-error", _FINDERS, sketch, parse, telling=("code", "level", "errno", "file"), keys=_KEYS
+)
 APACHE_ACCESS: Final = Format(
-    "apache-access", (combined.STATUS,), combined.sketch, lambda line: combined.parse(line, "apache-access")
+    "apache-access",
+    (combined.STATUS,),
+    combined.sketch,
+    lambda line: combined.parse(line, "apache-access"),
+    keys=combined.KEYS,
 )

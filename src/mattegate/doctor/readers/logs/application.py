@@ -13,6 +13,7 @@ from typing import Any, Final
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import document, first, flat
+from mattegate.doctor.readers.logs.keys import Keys, numberless
 from mattegate.doctor.readers.logs.line import Line, RequestLine, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.mattegate import guide_words
 from mattegate.doctor.readers.logs.moments import moment
@@ -73,7 +74,13 @@ _FROM: Final = re.compile(
     r"\b(?:from|client|[Ii][Pp]|remote|addr(?:ess)?)[ =:]{1,3}[\"']?((?:\d{1,3}\.){3}\d{1,3}"
     r"|[0-9a-fA-F]{1,4}:[0-9a-fA-F:.]{2,45})"
 )
-_DIGITS: Final = re.compile(rb"\d{4,}|:\d+\b|\b[0-9a-f]{8}[0-9a-f-]*\b|(?<=\.)\d{3,}")
+_VARYING: Final = re.compile(rb"\d+|\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
+_COUNTING: Final = re.compile(
+    rb"[0-9](?:[0-9]{3,}+(?:[/-]\d\d[/-]\d\d[T ][\d:.,]+|)|\d:\d\d:\d\d[\d.,]*+|(?<![\w.]\d)\d?(?![\w.:]))"
+)
+"""Times, long numbers and lone short ones: no status, and nothing of an address or a path like ``/v1``."""
+_ID: Final = re.compile(rb"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
+_SHOWS_IDS: Final = 8_192
 _LOG_SHAPE: Final = re.compile(
     r"^(?:\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\[?\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:|(?:TRACE|DEBUG|INFO"
     r"|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b"
@@ -90,11 +97,16 @@ def has_log_shape(line: str) -> bool:
 
 
 def sketch(line: bytes) -> Sketch | None:
-    """The line without its time and what counts up."""
+    """The line without its time and its numbers, and those that do not count up."""
     if _REFUSAL.search(line.lower()) is None:
         return None
-    bare = _STAMP_BYTES.sub(b"", line, count=1)
-    return (_DIGITS.sub(b"0", bare[:1024]),)
+    bare = _STAMP_BYTES.sub(b"", line[:1024], count=1)
+    return _VARYING.sub(b"0", bare), *_FACTS.findall(bare)
+
+
+def _without_counts(block: bytes) -> list[bytes]:
+    block = _COUNTING.sub(b"", block)
+    return (_ID.sub(b"", block) if _ID.search(block, 0, _SHOWS_IDS) else block).split(b"\n")
 
 
 def parse(line: Line) -> Observation | None:
@@ -179,6 +191,12 @@ _CLIENTS: Final = (
     "remoteAddress",
     "source.ip",
 )
+_ASKED: Final = "|".join(sorted({name.rpartition(".")[2] for name in _PATHS})).encode()
+_FACTS: Final = re.compile(
+    rb"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{1,4}:[0-9a-fA-F:.]{4,45}|(?<![\w.])[1-5]\d\d(?![\w.])"
+    rb'|"[A-Z]{3,8} [^"?\s]+|\A(?:Forb|Unau|Bad |Not |Meth)[^:]*: /[^\s?]*|"(?:' + _ASKED + rb')": ?"[^"?\s]+'
+)
+"""Where a number is one that tells: addresses, statuses, what was asked for."""
 _JSON_TOLD: Final = frozenset((*_MESSAGE, *_TIME, *_STATUSES, *_METHODS, *_PATHS, *_CLIENTS))
 
 
@@ -205,4 +223,12 @@ def _from_json(line: Line, found: Mapping[str, Any]) -> Observation:
     )
 
 
-APPLICATION: Final = Format("app-log", (_STATUS_FINDER,), sketch, parse, telling=("level", "origin"), needles=_NEEDLES)
+APPLICATION: Final = Format(
+    "app-log",
+    (_STATUS_FINDER,),
+    sketch,
+    parse,
+    telling=("level", "origin"),
+    needles=_NEEDLES,
+    keys=Keys(_without_counts, numberless, whole=True),
+)

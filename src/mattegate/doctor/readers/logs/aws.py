@@ -16,6 +16,7 @@ from mattegate.doctor.readers.logs.combined import STATUS
 from mattegate.doctor.readers.logs.formats import PASSES, SPACED, Format, Sketch, refused
 from mattegate.doctor.readers.logs.json_lines import STATUS as JSON_STATUS
 from mattegate.doctor.readers.logs.json_lines import document, first, flat, headers, matters
+from mattegate.doctor.readers.logs.keys import by_line, by_members, by_rest
 from mattegate.doctor.readers.logs.line import Line, RequestLine, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.moments import moment
 
@@ -391,13 +392,53 @@ def parse_alb(line: Line) -> Observation | None:
     )
 
 
-APIGW_ACCESS: Final = Format("aws-apigw-access", (JSON_STATUS,), access_sketch, parse_access, telling=_TELLING)
-APIGW_COMMON: Final = Format("aws-apigw-common", (STATUS,), common_sketch, parse_common)
+APIGW_ACCESS: Final = Format(
+    "aws-apigw-access",
+    (JSON_STATUS,),
+    access_sketch,
+    parse_access,
+    telling=_TELLING,
+    keys=by_members(
+        (r"\w*(?:rror|essage|tatus)\w*(?:\.\w+)?", *_METHOD, *_SOURCE, "apiId", "stage"),
+        paths=_PATH,
+        left=("status", "statusCode"),
+    ),
+)
+APIGW_COMMON: Final = Format(
+    "aws-apigw-common",
+    (STATUS,),
+    common_sketch,
+    parse_common,
+    keys=by_line(
+        rb'(\S+) \S+ \S+ \[[^\]\n]{1,40}\] ?"([^"?\n]*)[^"\n]*" ([45]\d\d) (?:\d+|-) '
+        + _UUID.encode()
+        + rb"(?:| \S+)",
+        left=2,
+    ),
+)
 APIGW_EXECUTION: Final = Format(
-    "aws-apigw-execution", (_EXECUTION_FINDER,), execution_sketch, parse_execution, telling=("resource",)
+    "aws-apigw-execution",
+    (_EXECUTION_FINDER,),
+    execution_sketch,
+    parse_execution,
+    telling=("resource",),
+    keys=by_rest(rb"\([0-9a-f]{8}-[0-9a-f-]{27}\) "),
 )
 WAF: Final = Format(
-    "aws-waf", (_WAF_FINDER,), waf_sketch, parse_waf, telling=("terminatingRuleId", "rule", "action", "labels")
+    "aws-waf",
+    (_WAF_FINDER,),
+    waf_sketch,
+    parse_waf,
+    telling=("terminatingRuleId", "rule", "action", "labels"),
+    keys=by_members(
+        ("action", "terminatingRuleId", "ruleId", "httpMethod", "clientIp"), paths=("uri",), left=("terminatingRuleId",)
+    ),
+)
+_ALB_KEYS: Final = by_line(
+    rb"(?:|(?:https?|h2|grpcs|wss?) \S+ )\S+ (\S+):\d{1,5} (\S+) \S+ \S+ \S+ ([45]\d\d) (\d{3}|-) \d+ \d+ "
+    rb'"([^"?\n]*)[^"\n]*" "[^"\n]*" \S+ \S+'
+    rb'(?:| \S+ "[^"\n]*" "[^"\n]*" "[^"\n]*" \S+ \S+ ("[^"\n]*") "[^"\n]*" ("[^"\n]*").*)',
+    left=2,
 )
 ALB: Final = Format(
     "aws-alb",
@@ -405,4 +446,5 @@ ALB: Final = Format(
     alb_sketch,
     parse_alb,
     telling=("target_status_code", "actions_executed", "error_reason", "target"),
+    keys=_ALB_KEYS,
 )

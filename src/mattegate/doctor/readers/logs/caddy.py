@@ -13,6 +13,7 @@ from typing import Any, Final
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import LEVEL, STATUS, document, headers, matters
+from mattegate.doctor.readers.logs.keys import by_members
 from mattegate.doctor.readers.logs.line import Line, observed, shown, status_of, target
 from mattegate.doctor.readers.logs.moments import moment
 
@@ -80,4 +81,15 @@ def _members(line: bytes | str) -> Mapping[str, Any] | None:
     return {**(members or {}), "ts": time, "level": level, "logger": logger, "msg": message}
 
 
-CADDY: Final = Format("caddy-log", (STATUS, LEVEL, _CONSOLE_FINDER), sketch, parse, telling=("logger", "err_trace"))
+CADDY: Final = Format(
+    "caddy-log",
+    (STATUS, LEVEL, _CONSOLE_FINDER),
+    sketch,
+    parse,
+    telling=("logger", "err_trace"),
+    keys=by_members(
+        ("status", "level", "msg", "logger", "method", "host", "client_ip", "remote_ip", "remote_addr", "err_trace"),
+        paths=("uri",),
+        left=("status", "msg"),
+    ),
+)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch, refused
 from mattegate.doctor.readers.logs.json_lines import STATUS as JSON_STATUS
 from mattegate.doctor.readers.logs.json_lines import document, matters
+from mattegate.doctor.readers.logs.keys import Keys
 from mattegate.doctor.readers.logs.line import Line, observed, shown, status_of
 from mattegate.doctor.readers.logs.moments import moment
 
@@ -95,6 +97,7 @@ _MEMBERS: Final = frozenset(
 )
 _PRIVATE: Final = frozenset({"cs(Cookie)", "cs-cookie"})
 _EXPLAINS: Final = ("x-edge-result-type", "x-edge-response-result-type", "x-edge-detailed-result-type")
+_TELLING: Final = ("sc-status", "c-ip", "cs-method", "cs-uri-stem", "x-host-header", *_EXPLAINS)
 
 
 def _tabbed() -> Format:
@@ -114,24 +117,44 @@ def _tabbed() -> Format:
         found = _row(line.text, columns)
         return None if found is None else _observed(line, found)
 
-    return Format("aws-cloudfront", _FINDERS, sketch, parse, telling=_EXPLAINS, fresh=_tabbed)
+    def keys(block: bytes) -> list[tuple[bytes, ...]]:
+        lines = block.split(b"\n")
+        names = _names(lines[0].decode("utf-8", "replace"), columns)
+        if b"#Fields:" in block or not {"sc-status", "c-ip"} <= set(names):
+            return [()] * len(lines)
+        picked = itemgetter(*(list(names).index(name) for name in _TELLING if name in names))
+        rows = (line.split(b"\t") for line in lines)
+        return [picked(cells) if len(cells) == len(names) else () for cells in rows]
+
+    return Format(
+        "aws-cloudfront",
+        _FINDERS,
+        sketch,
+        parse,
+        telling=_EXPLAINS,
+        fresh=_tabbed,
+        keys=Keys(keys, itemgetter(0), ()),
+    )
 
 
 def _row(text: str, columns: Sequence[str]) -> Mapping[str, str] | None:
     cells = text.split("\t")
-    names = columns or (_STANDARD if _DATE.match(text) else _REALTIME if _EPOCH.match(text) else ())
+    names = _names(text, columns)
     if len(cells) < 9 or abs(len(cells) - len(names)) > 12:
         return None
     found = dict(zip(names, cells, strict=False))
     return found if status_of(found.get("sc-status", "")) is not None and "c-ip" in found else None
 
 
+def _names(text: str, columns: Sequence[str]) -> Sequence[str]:
+    return columns or (_STANDARD if _DATE.match(text) else _REALTIME if _EPOCH.match(text) else ())
+
+
 def _kind(found: Mapping[str, object]) -> Sketch:
     status = str(found.get("sc-status"))
     if not refused(status.encode()):
         return PASSES
-    asked = tuple(str(found.get(name)) for name in ("c-ip", "cs-method", "cs-uri-stem", "x-host-header", *_EXPLAINS))
-    return status, *asked
+    return tuple(str(found.get(name)) for name in _TELLING)
 
 
 def _observed(line: Line, found: Mapping[str, str]) -> Observation:

@@ -13,6 +13,7 @@ from typing import Final
 
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import PASSES, Sketch, refused
+from mattegate.doctor.readers.logs.keys import by_line
 from mattegate.doctor.readers.logs.line import Line, RequestLine, observed, request_line
 from mattegate.doctor.readers.logs.moments import moment
 
@@ -22,10 +23,16 @@ STATUS: Final = re.compile(rb'" (?:[45]\d\d|0) ')
 _QUOTED: Final = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _HEAD: Final = rf"(?:([\w.\[\]-]+:\d{{1,5}}) )?(\S+) \S+ ([^\[\n]*)\[([^\]\n]{{1,40}})\] ?{_QUOTED} (\d{{3}}) (\d+|-)"
 _SKETCH: Final = re.compile((_HEAD + r"(?: ([0-9a-f]{8}-[0-9a-f]{4})-)?").encode())
-DENSE: Final = re.compile(
-    rb'^(\S+) \S+ [^\[\n]*\[[^\]\n]{1,40}\] "([^"\\?\n]*)(?:\?[^"\\\n]*)?" ([45]\d\d) (?:\d+|-)'
-    rb'(?: "[^"\\\n]*" "[^"\\\n]*"(?: "[^"\\\n]*")?)?$',
-    re.MULTILINE,
+PASSED: Final = re.compile(
+    rb'^[^"\[\n]*\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "[^"\\\n]*" [123]\d\d \d.*', re.MULTILINE
+)
+"""A line that says that a request passed."""
+_PAIRS: Final = rb'(?: (?:u(?:pstream_)?s(?:tatus)?=("?[\d-]+"?)|[a-z_]+=(?:"[^"\\\n]*"|[^" \n]*)))+'
+_INGRESS_TAIL: Final = rb' \d+ [\d.]+ \[[^\]\n]*\] \[[^\]\n]*\] [^"\n]* ((?:\d{3}|-)(?:, (?:\d{3}|-))*) [0-9a-f]{32}'
+KEYS: Final = by_line(
+    rb'([^\[\n]*)\[[^\]\n]{1,40}\] ?"([^"\\?\n]*)[^"\\\n]*" ([45]\d\d) [\d-]+'
+    rb'(?:| "[^"\\\n]*" "[^"\\\n]*"(?:| "[^"\\\n]*"|' + _PAIRS + rb"|" + _INGRESS_TAIL + rb"))",
+    left=2,
 )
 _LINE: Final = re.compile(_HEAD + rf"(?: {_QUOTED} {_QUOTED})?(.*)", re.DOTALL)
 

@@ -14,6 +14,7 @@ from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs import combined
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch, refused
 from mattegate.doctor.readers.logs.json_lines import STATUS, document, first, matters
+from mattegate.doctor.readers.logs.keys import by_line, by_members
 from mattegate.doctor.readers.logs.line import Line, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.moments import moment
 
@@ -43,6 +44,7 @@ _ROUTE_NAMES: Final = (
     "requested_server_name",
     "route_name",
 )
+_PORTS: Final = re.compile(rb":\d{1,5}(?= |\Z)")
 _PORT: Final = re.compile(r"\[?([0-9A-Fa-f.:]+?)\]?(?::\d{1,5})?")
 
 
@@ -54,7 +56,8 @@ def sketch(line: bytes) -> Sketch | None:
     _, request, status, flags, details, forwarded, authority = found.groups()
     if not refused(status) and status != b"0":
         return PASSES
-    return (status, flags, details), forwarded, request.partition(b"?")[0], authority, line.rpartition(b'"')[2][:64]
+    behind = _PORTS.sub(b"", line.rpartition(b'"')[2])
+    return (status, flags, details), forwarded, request.partition(b"?")[0], authority, behind
 
 
 def parse(line: Line) -> Observation | None:
@@ -201,8 +204,28 @@ _TELLING: Final = (
     "status",
     "policy",
 )
-ENVOY_ACCESS: Final = Format("envoy-access", (combined.STATUS,), sketch, parse, telling=_TELLING)
-ENVOY_JSON: Final = Format("envoy-json", (STATUS, _CODE), json_sketch, parse_json, telling=_TELLING)
+_KEYS: Final = by_line(
+    rb'\[[\d-]+T[^\]\n]*\] "([^"?\n]*)[^"\n]*" ([45]\d\d|0) (\S+) (?:|(\S+) \S+ ("[^"\n]*") )\d+ \d+ \S+ \S+ '
+    rb'"([^"\n]*)" "[^"\n]*" "[^"\n]*" ("[^"\n]*" "[^"\n]*")(?:| (\S+) \S+ \S+ (\S+):\d+ \S+ (\S+))',
+    left=1,
+)
+ENVOY_ACCESS: Final = Format("envoy-access", (combined.STATUS,), sketch, parse, telling=_TELLING, keys=_KEYS)
+ENVOY_JSON: Final = Format(
+    "envoy-json",
+    (STATUS, _CODE),
+    json_sketch,
+    parse_json,
+    telling=_TELLING,
+    keys=by_members(
+        (
+            *("response_code", "response_flags", "response_code_details", "x_forwarded_for", "method", "authority"),
+            *("upstream_host", "upstream_cluster", "route_name"),
+        ),
+        paths=("path",),
+        ports=("downstream_remote_address",),
+        left=("response_code",),
+    ),
+)
 ENVOY_LOG: Final = Format(
     "envoy-log", (), log_sketch, parse_log, telling=_TELLING, needles=(b"denied", b"jwt", b"reject")
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mattegate.doctor.observation import Observation
+from mattegate.doctor.readers.logs.keys import Keys
 from mattegate.doctor.readers.logs.line import Line
 
 Sketch = tuple[object, ...]
@@ -41,10 +42,8 @@ class Format:
     needles: tuple[bytes, ...] = ()
     """The same as ``finders``, as literals in lower case: of many words with nothing in common these are the
     fastest."""
-    dense: re.Pattern[bytes] | None = None
-    """Matches a whole line that matters; lines of equal groups are of one sketch. For logs that hold nothing else."""
-    dense_left: int = 0
-    """Which of its groups is the sketch's first item, numbers aside."""
+    keys: Keys | None = None
+    """How lines that are alike are known without a sketch, in logs that hold hardly anything but refusals."""
     fresh: Callable[[], Format] | None = None
     """For a format whose lines mean nothing without an earlier one: a new one for each input."""
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import PASSES, SPACED, Format, Sketch, refused
+from mattegate.doctor.readers.logs.keys import by_line
 from mattegate.doctor.readers.logs.line import Line, observed, request_line
 
 _STAMP: Final = r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d\.\d{3})\]"
@@ -115,10 +116,16 @@ def _tcp(line: Line, found: re.Match[str]) -> Observation:
     return observed(line, "haproxy-log", fields=fields, client=client)
 
 
+_KEYS: Final = by_line(
+    rb"(\S+):\d{1,5} \[[^\]\n]{1,40}\] (\S+) (\S+/\S+) [\d+/-]+ (-1|[45]\d\d) \+?\d+ \S+ \S+ ([A-Za-z-]{4}) "
+    rb'[\d/+]+ \d+/\d+((?: \{[^}\n]*\}){0,2})(?:| \S+/\S+ \S+) "([^"?\n]*)[^"\n]*"',
+    left=3,
+)
 HAPROXY: Final = Format(
     "haproxy-log",
     _FINDERS,
     sketch,
     parse,
     telling=("termination_state", "frontend", "backend", "server", "captured_headers", "status"),
+    keys=_KEYS,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import lru_cache
 from typing import Any, Final
 
 Key = Any
@@ -35,34 +35,49 @@ class Keys:
 
 
 def by_line(pattern: bytes, *, left: int) -> Keys:
-    """Keys are the groups of a pattern that matches whole lines of refusals; ``left`` is the group that stays."""
+    """Keys are the groups of a pattern that matches whole lines of refusals; the group ``left`` stays."""
     whole = re.compile(rb"^(?:" + pattern + rb"|.*)$", re.MULTILINE)
-    return Keys(whole.findall, itemgetter(left), (b"",) * whole.groups, strict=True)
+    return Keys(whole.findall, lambda key: numberless(key[left]), (b"",) * whole.groups, strict=True)
 
 
-def by_facts(pattern: bytes, *, left: tuple[bytes, ...]) -> Keys:
-    """Keys are all places of a line that a pattern finds; what begins with one of ``left`` stays."""
+def by_facts(pattern: bytes, *, left: tuple[bytes, ...], start: bytes = b"") -> Keys:
+    """Keys are what a pattern finds in lines that begin with ``start``; the facts that begin as in ``left`` stay."""
     facts = re.compile(pattern).findall
     return Keys(
-        lambda block: [tuple(facts(line)) for line in block.split(b"\n")],
-        lambda key: tuple(fact for fact in key if fact.startswith(left)),
+        lambda block: [tuple(facts(line)) if line.startswith(start) else () for line in block.split(b"\n")],
+        lambda key: tuple(numberless(fact) for fact in key if fact.startswith(left)),
         (),
     )
 
 
-def by_members(names: Iterable[str], *, addresses: Iterable[str], left: Iterable[str]) -> Keys:
-    """The same of JSON: the members of these names, whatever they stand in; of ``addresses`` what is before a query."""
-    told, asked = ("|".join(some).encode() for some in (names, addresses))
+def by_members(
+    names: Iterable[str], *, paths: Iterable[str], left: Iterable[str], ports: Iterable[str] = ()
+) -> Keys:
+    """The same of lines of JSON: members by their names, wherever they stand; of ``paths`` what is before a query, of
+    ``ports`` what is before a port.
+    """
+    values = ((names, _VALUE), (paths, rb'"[^"?\\]*'), (ports, rb'"(?:\[[^"\]]*|[^":]*)'))
+    wanted = [rb"(?:" + "|".join(some).encode() + rb')": ?' + value for some, value in values if some]
     return by_facts(
-        rb'"(?:' + told + rb')": ?(?:"[^"\\]*(?:\\.[^"\\]*)*|[^",}\]]*)|"(?:' + asked + rb')": ?"[^"?\\]*',
+        rb'"(?:' + rb"|".join(wanted) + rb")",
         left=tuple(f'"{name}"'.encode() for name in left),
+        start=b"{",
     )
 
 
 def by_rest(counting: bytes) -> Keys:
     """Keys are the lines without what counts up in them."""
     wash = re.compile(counting, re.MULTILINE).sub
-    return Keys(lambda block: wash(b"", block).split(b"\n"), lambda key: _NUMBERS.sub(b"0", key), whole=True)
+    return Keys(lambda block: wash(b"", block).split(b"\n"), numberless, whole=True)
 
 
+_VALUE: Final = rb'(?:"[^"\\]*(?:\\.[^"\\]*)*|[^",}\]]*)'
 _NUMBERS: Final = re.compile(rb'"[^"]*"|\d+')
+_SHORT: Final = 3
+"""A status stays what it is."""
+
+
+@lru_cache(maxsize=4_096)
+def numberless(text: bytes) -> bytes:
+    """A text without its numbers and what it quotes."""
+    return _NUMBERS.sub(b"0", text) if len(text) > _SHORT else text

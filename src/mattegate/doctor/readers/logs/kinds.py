@@ -15,6 +15,7 @@ from typing import Final
 
 from mattegate.doctor.observation import Observation, Place
 from mattegate.doctor.readers.logs.formats import Format, Sketch
+from mattegate.doctor.readers.logs.keys import numberless
 from mattegate.doctor.readers.logs.moments import utc_text
 
 KINDS: Final = 4_096
@@ -23,8 +24,6 @@ PASSING_KINDS: Final = 256
 _MOST_SKETCHES: Final = 32_768
 _KEPT_LINE: Final = 2_048
 _VARYING: Final = re.compile(r"\d+|\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
-_QUOTED: Final = re.compile(rb'"[^"]*"|\d+')
-
 _NONE: Final = Format("app-log", (), lambda line: None, lambda line: None)
 
 Told = Callable[[Format, bytes], Observation | None]
@@ -59,16 +58,6 @@ class Kinds:
         self._passing: dict[tuple[object, ...], Kind] = {}
         self.more = Kind(_NONE, Observation("app-log", Place("")), 0)
         """Lines beyond every bound."""
-
-    def again(self, name: str, sketch: Sketch, raw: bytes) -> bool:
-        """Count one more line of a sketch that was seen; ``False`` where it was not."""
-        kind = self._sketches.get((name, sketch))
-        if kind is None:
-            return False
-        kind.count += 1
-        if len(raw) <= _KEPT_LINE:
-            kind.newest = raw
-        return True
 
     @property
     def full(self) -> bool:
@@ -122,7 +111,7 @@ class Kinds:
             yield _with_newest(kind, told)
         if self.more.count:
             says = f"and {self.more.count} more lines, of kinds beyond the first {self._most}"
-            yield Observation("app-log", told_place, message=says, count=self.more.count)
+            yield Observation("app-log", Place(kinds[0].first.place.source), message=says, count=self.more.count)
         for kind in self._passing.values():
             yield replace(kind.first, count=kind.count)
 
@@ -149,7 +138,7 @@ class Kinds:
 
 
 def _left(left: object) -> object:
-    return _QUOTED.sub(b"0", left) if isinstance(left, bytes) and len(left) > 3 else left
+    return numberless(left) if isinstance(left, bytes) else left
 
 
 def _key(shape: Format, seen: Observation) -> tuple[object, ...]:

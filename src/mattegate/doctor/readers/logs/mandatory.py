@@ -12,6 +12,7 @@ from typing import Final
 
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
+from mattegate.doctor.readers.logs.keys import by_rest
 from mattegate.doctor.readers.logs.line import Line, observed
 
 _AVC: Final = re.compile(rb"avc: {1,4}denied {1,4}\{")
@@ -69,6 +70,7 @@ def _pairs(text: str) -> dict[str, str]:
     return {name: quoted or bare for name, quoted, bare in _PAIR.findall(text)}
 
 
+_KEYS: Final = by_rest(rb"(?:=(?<=(?:pid|ino|ses)=)|\((?<=audit\()|\[(?= *\d+\.\d+\] ) *)[\d.:]+")
 SELINUX: Final = Format(
     "selinux",
     (),
@@ -76,6 +78,7 @@ SELINUX: Final = Format(
     parse_selinux,
     telling=("permission", "scontext", "tcontext", "tclass", "path", "name", "dest", "permissive", "comm"),
     needles=(b"denied",),
+    keys=_KEYS,
 )
 APPARMOR: Final = Format(
     "apparmor",
@@ -84,4 +87,5 @@ APPARMOR: Final = Format(
     parse_apparmor,
     telling=("operation", "profile", "name", "requested_mask", "denied_mask", "comm"),
     needles=(b"denied",),
+    keys=_KEYS,
 )

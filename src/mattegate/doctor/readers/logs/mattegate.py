@@ -16,6 +16,7 @@ from mattegate.doctor.readers.logs.blocks import blocks
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import STATUS, document, flat, matters
 from mattegate.doctor.readers.logs.kinds import Kinds
+from mattegate.doctor.readers.logs.keys import by_members
 from mattegate.doctor.readers.logs.line import Line, observed, shown, status_of, target
 from mattegate.doctor.readers.logs.moments import moment
 from mattegate.doctor.readers.protocol import Unreadable
@@ -126,7 +127,14 @@ def guide_words(message: str) -> dict[str, str]:
 
 
 MATTEGATE_ACCESS: Final = Format(
-    "mattegate-access", (STATUS,), access_sketch, parse_access, telling=("reason", "key_id", "identity")
+    "mattegate-access",
+    (STATUS,),
+    access_sketch,
+    parse_access,
+    telling=("reason", "key_id", "identity"),
+    keys=by_members(
+        ("reason", "status", "address", "method", "key", "identity"), paths=("path",), left=("reason", "status")
+    ),
 )
 MATTEGATE_RECORD: Final = Format(
     "mattegate-record", (re.compile(rb'equest_id\\?"'),), record_sketch, parse_record, telling=("request_id", "reason")

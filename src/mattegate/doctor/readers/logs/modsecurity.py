@@ -17,6 +17,7 @@ from mattegate.doctor.readers.logs.blocks import blocks
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import document, flat, headers
 from mattegate.doctor.readers.logs.kinds import Kinds
+from mattegate.doctor.readers.logs.keys import by_facts
 from mattegate.doctor.readers.logs.line import Line, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.lines import read_lines
 from mattegate.doctor.readers.logs.moments import moment
@@ -263,7 +264,11 @@ def _messages(found: Any) -> list[dict[str, Any]]:
     return [message if isinstance(message, dict) else {"message": message} for message in messages[:64]]
 
 
-MODSECURITY: Final = Format("modsecurity", (_FINDER,), sketch, parse, telling=("id", "phase", "uri"))
+_KEYS: Final = by_facts(
+    rb'\[(?:id|uri|hostname|severity) "[^"]*"\]|\[client [^\]:]+|Access denied with code \d+ \(phase \d|, request: "[^?"]*',
+    left=(b"[id ", b"Access "),
+)
+MODSECURITY: Final = Format("modsecurity", (_FINDER,), sketch, parse, telling=("id", "phase", "uri"), keys=_KEYS)
 MODSECURITY_JSON: Final = Format(
     "modsecurity-json", (re.compile(rb'ransaction\\?": ?\{'),), json_sketch, parse_json, telling=("id", "ids")
 )

@@ -16,6 +16,7 @@ from mattegate.doctor.readers.logs import combined
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import STATUS as JSON_STATUS
 from mattegate.doctor.readers.logs.json_lines import document, first, matters
+from mattegate.doctor.readers.logs.keys import by_line, by_members
 from mattegate.doctor.readers.logs.line import Line, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.moments import moment
 
@@ -33,17 +34,19 @@ _SKETCH_TAIL: Final = re.compile(
     rb'([^,\n]*)(?:, server: ([^,\n]*))?(?:, request: "([^? "\n]* ?[^? "\n]*)[^"\n]*")?'
     rb'(?:, subrequest: "[^"\n]*")?(?:, upstream: "([^?"\n]*)[^"\n]*")?(?:, host: "([^"\n]*)")?'
 )
-_DENSE: Final = re.compile(
-    rb"^" + _STAMP + rb" \[(error|crit|alert|emerg|warn)\] \d+#\d+: (?:\*\d+ )?([^,\n]*(?:,(?! client: )[^,\n]*)*)"
-    rb"(?:, client: ([^,\n]*), server: ([^,\n]*)"
-    rb'(?:, request: "([^? "\n]* ?[^? "\n]*)[^"\n]*")?(?:, subrequest: "[^"\n]*")?(?:, upstream: "([^?"\n]*)[^"\n]*")?'
-    rb'(?:, host: "([^"\n]*)")?(?:, referrer: "[^"\n]*")?)?$',
-    re.MULTILINE,
+_COUNTED: Final = rb"((?:limiting requests|delaying request), excess: |client intended to send too large \w*[ ]?body: )"
+_KEYS: Final = by_line(
+    _STAMP + rb" \[(error|crit|alert|emerg|warn)\] \d+#\d+: (?:\*\d+ |)(?!\[client )"
+    rb"(?:" + _COUNTED + rb"[\d.+]+)?([^,\n]*(?:,(?! client: )[^,\n]*)*)"
+    rb"(?:|, client: ([^,\n]*), server: ([^,\n]*)"
+    rb'(?:|, request: "([^?"\n]*)[^"\n]*")(?:|, subrequest: "[^"\n]*")(?:|, upstream: "([^?"\n]*)[^"\n]*")'
+    rb'(?:|, host: "([^"\n]*)")(?:|, referrer: "[^"\n]*"))',
+    left=2,
 )
 _CLIENT_TAIL: Final = ", client: "
 _GRAVE: Final = frozenset({b"error", b"crit", b"alert", b"emerg", b"warn"})
-_NUMBERED: Final = (b"limiting", b"delaying", b"client intended", b"an upstream", b"a client")
 _DIGITS: Final = re.compile(rb"\d+")
+_SAID_BYTES: Final = re.compile(rb'\(\d{1,3}: |zone "[^"]+"')
 
 _ERROR: Final = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w+)\] (\d+)#(\d+): (?:\*(\d+) )?(.*)", re.DOTALL)
 _TAIL: Final = re.compile(
@@ -64,10 +67,9 @@ def error_sketch(line: bytes) -> Sketch | None:
     if found[1] not in _GRAVE and _MATTERS.search(line, 19, 400) is None:
         return PASSES
     message, _, rest = line[found.end() :].partition(_CLIENT_TAIL.encode())
-    if message.startswith(_NUMBERED):
-        message = _DIGITS.sub(b"0", message)
     tail = _SKETCH_TAIL.match(rest)
-    return message, found[1], *(tail.groups() if tail else ())
+    facts = _SAID_BYTES.findall(message)
+    return _DIGITS.sub(b"0", message), found[1], *(tail.groups() if tail else ()), *facts
 
 
 def parse_error(line: Line) -> Observation | None:
@@ -183,8 +185,7 @@ NGINX_ERROR: Final = Format(
     error_sketch,
     parse_error,
     telling=("level", "upstream", "errno", "zone", "server"),
-    dense=_DENSE,
-    dense_left=1,
+    keys=_KEYS,
 )
 NGINX_ACCESS: Final = Format(
     "nginx-access",
@@ -192,16 +193,23 @@ NGINX_ACCESS: Final = Format(
     combined.sketch,
     lambda line: combined.parse(line, "nginx-access"),
     telling=("upstream_status",),
-    dense=combined.DENSE,
-    dense_left=2,
+    keys=combined.KEYS,
 )
-NGINX_JSON: Final = Format("nginx-json", (JSON_STATUS,), json_sketch, parse_json, telling=("upstream_status",))
+NGINX_JSON: Final = Format(
+    "nginx-json",
+    (JSON_STATUS,),
+    json_sketch,
+    parse_json,
+    telling=("upstream_status",),
+    keys=by_members(
+        (*_STATUS, *_METHOD, *_CLIENT, *_HOST, "upstream_status"), paths=(*_PATH, "request"), left=_STATUS
+    ),
+)
 ACCESS: Final = Format(
     "access",
     (combined.STATUS,),
     combined.sketch,
     lambda line: combined.parse(line, "access"),
     telling=("upstream_status",),
-    dense=combined.DENSE,
-    dense_left=2,
+    keys=combined.KEYS,
 )

@@ -142,7 +142,7 @@ class Runs:
             whose, sketch = self._looking.shape(raw)
             if whose is not shape:
                 return False
-            kind = self._looking.left_of(shape, sketch, raw, number) if sketch else None
+            kind = self._looking.count_coarsely(shape, sketch, raw, number) if sketch else None
             known.left[left] = kind or self._nobody
         (kind or self._looking.kinds.more).again(run.newest[key], times=run.times[key])
         return True

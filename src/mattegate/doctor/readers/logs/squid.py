@@ -11,6 +11,7 @@ from typing import Final
 
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch, refused
+from mattegate.doctor.readers.logs.keys import by_line
 from mattegate.doctor.readers.logs.line import Line, RequestLine, observed, status_of, target
 
 _ACCESS: Final = r"(\d{9,11}\.\d{3}) +(-?\d+) (\S+) ([A-Z_]+)/(\d{3}) (\d+) (\S+) (\S+) (\S+) ([A-Z_]+)/(\S+) (\S+)"
@@ -64,5 +65,10 @@ def parse_cache(line: Line) -> Observation | None:
     return observed(line, "squid-log", fields={"time": found[1]}, message=found[2])
 
 
-SQUID_ACCESS: Final = Format("squid-access", (_FINDER,), sketch, parse, telling=("result_code", "hierarchy", "peer"))
+_KEYS: Final = by_line(
+    rb"\d{9,11}\.\d{3} +-?\d+ (\S+) ([A-Z_]+/[45]\d\d) \d+ (\S+) ([^\s?]+)\S* \S+ ([A-Z_]+/\S+) \S+", left=1
+)
+SQUID_ACCESS: Final = Format(
+    "squid-access", (_FINDER,), sketch, parse, telling=("result_code", "hierarchy", "peer"), keys=_KEYS
+)
 SQUID_LOG: Final = Format("squid-log", (_CACHE_FINDER,), cache_sketch, parse_cache, needles=(b"denied", b"refused"))

@@ -15,6 +15,7 @@ from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs import combined
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch, refused
 from mattegate.doctor.readers.logs.json_lines import STATUS, document, headers, matters
+from mattegate.doctor.readers.logs.keys import by_line, by_members
 from mattegate.doctor.readers.logs.line import Line, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.moments import moment
 
@@ -134,6 +135,7 @@ def log_sketch(line: bytes) -> Sketch | None:
         if (
             found is None
             or "level" not in found
+            or "DownstreamStatus" in found
             or not {"middlewareName", "entryPointName", "routerName"}.intersection(found)
         ):
             return None
@@ -173,6 +175,24 @@ def _members(line: Line) -> dict[str, str] | None:
 
 
 _TELLING: Final = ("RouterName", "ServiceURL", "OriginStatus", "middlewareName", "middlewareType")
-TRAEFIK_ACCESS: Final = Format("traefik-access", (combined.STATUS,), access_sketch, parse_access, telling=_TELLING)
-TRAEFIK_JSON: Final = Format("traefik-json", (STATUS,), json_sketch, parse_json, telling=_TELLING)
+_KEYS: Final = by_line(
+    rb'(\S+) - \S+ \[[^\]\n]{1,40}\] "([^"\\?\n]*)[^"\\\n]*" ([45]\d\d) \S+ '
+    rb'"[^"\\\n]*" "[^"\\\n]*" \d+ ("[^"\\\n]*" "[^"\\\n]*") \d+ms',
+    left=2,
+)
+TRAEFIK_ACCESS: Final = Format(
+    "traefik-access", (combined.STATUS,), access_sketch, parse_access, telling=_TELLING, keys=_KEYS
+)
+TRAEFIK_JSON: Final = Format(
+    "traefik-json",
+    (STATUS,),
+    json_sketch,
+    parse_json,
+    telling=_TELLING,
+    keys=by_members(
+        ("DownstreamStatus", "OriginStatus", "RequestMethod", "RequestHost", "ClientHost", "RouterName", "ServiceURL"),
+        paths=("RequestPath",),
+        left=("DownstreamStatus",),
+    ),
+)
 TRAEFIK_LOG: Final = Format("traefik-log", _LOG_FINDERS, log_sketch, parse_log, telling=_TELLING, needles=(b"reject",))

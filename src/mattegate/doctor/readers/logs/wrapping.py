@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 Unwrapped = tuple[bytes, bytes, bytes]
@@ -16,6 +17,8 @@ Unwrapped = tuple[bytes, bytes, bytes]
 
 AS_BYTES: Final = re.compile(rb'"MESSAGE" ?: ?\[')
 """A journal's message with a colour in it is a list of numbers, in which nothing can be found."""
+_LOOKED_AT: Final = 8
+"""Lines of a block that show whether its lines are wrapped."""
 _COLOUR: Final = rb"(?:\x1b\[[0-9;]{0,16}m){0,4}"
 _ISO: Final = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
 _PROGRAM: Final = rb"[\w./@-]{1,64}"
@@ -28,7 +31,7 @@ _PREFIX: Final = re.compile(
     + _COLOUR
     + rb")?"
     rb"(?:<\d{1,3}>1 (?P<at5>\S{1,40}) \S{1,255} (?P<app5>\S{1,48}) \S{1,128} \S{1,32} "
-    rb"(?:-|(?:\[[^\]]{0,2048}\]){1,16})(?: \xef\xbb\xbf| |$)"
+    rb"(?:-|(?:\[[^\]\n]{0,2048}\]){1,16})(?: \xef\xbb\xbf| |$)"
     rb"|(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? "
     rb"(?:[\w.:-]{1,255} )?(?P<app3>" + _PROGRAM + rb")(?:\[\d{1,10}\])?: ?"
     rb"|[A-Z][a-z]{2} (?P<atf>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})? [A-Z]{1,5}) "
@@ -37,6 +40,19 @@ _PREFIX: Final = re.compile(
     rb"(?:[\w.:-]{1,255} (?P<app>" + _PROGRAM + rb"(?=\[\d)|kernel(?=:)|audit(?=:))(?:\[\d{1,10}\])?: "
     rb"|[\w/\[\]$.-]{8,255} (?=\{|\([0-9a-f]{8}-))?)?"
 )
+
+
+_INNER: Final = re.compile(rb"^" + re.sub(rb"\?P<\w+>", b"?:", _PREFIX.pattern) + rb"(.*)$", re.MULTILINE)
+"""The same of many lines at once: what stands behind the prefix."""
+
+
+def bare_lines(raw: Sequence[bytes]) -> Sequence[bytes]:
+    """What :func:`unwrapped` takes the inner lines to be, of many lines of one input at once."""
+    if any(line.startswith(b'{"') and unwrapped(line)[0] != line for line in raw[:_LOOKED_AT]):
+        return [unwrapped(line)[0] for line in raw]
+    if any(unwrapped(line)[0] != line for line in raw[:_LOOKED_AT]):
+        return _INNER.findall(b"\n".join(raw).replace(b"\r\n", b"\n"))
+    return raw
 
 
 def unwrapped(raw: bytes) -> Unwrapped:
