@@ -115,12 +115,14 @@ def following(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     path = tmp_path / "access.jsonl"
     path.write_bytes(log_of(quiet(0.1, begin=time.time() - 360, every=1)))
     line = [*LINE, "--follow", "--json", "--window", "2s", "--baseline", "5m", "--exit-code", str(path)]
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
-    yield process, path
-    process.kill()
-    process.wait()
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    process.stdout.close()
+    assert process.stderr is not None
+    with process.stdout, process.stderr as says:
+        assert "watching; 360 requests read" in says.readline()
+        yield process, path
+        process.kill()
+        process.wait()
 
 
 def test_follow_tells_a_rise_through_a_rotation_until_it_is_interrupted(

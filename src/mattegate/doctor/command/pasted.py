@@ -144,9 +144,12 @@ def _sentences(text: str, piece: Piece, name: str) -> Iterator[list[Observation]
                 break
         else:
             said = safe(line.strip())[:2_048]
-            yield [Observation(shape, Place(name, number), message=said) for shape in _SAID_BY]
+            shapes = _SAID_BY if _OF_A_SERVER.search(said) else (*_SAID_BY, "client-error")
+            yield [Observation(shape, Place(name, number), message=said) for shape in shapes]
 
 
 _INSIDE: Final = re.compile(r"(?<=\| )\S|\{\"|(?<=: )(?:Access to|Cross-Origin|curl:)")
 """Where a program's own words may begin behind what others put before them."""
-_SAID_BY: Final = ("app-log", "nginx-error", "client-error")
+_SAID_BY: Final = ("app-log", "nginx-error")
+_OF_A_SERVER: Final = re.compile(r"\bdial (?:tcp|udp|unix)\b|gateway|upstream|backend|proxy", re.IGNORECASE)
+"""A server that was refused by another one, which a client was not."""

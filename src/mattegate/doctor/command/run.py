@@ -17,9 +17,10 @@ from mattegate.doctor.command.gathering import examine
 from mattegate.doctor.command.pages import ask_as_page
 from mattegate.doctor.command.sources import BadInput
 from mattegate.doctor.command.watching import Wanted as Watched
-from mattegate.doctor.command.watching import told_as_json, told_as_line, watch_of, watch_on, watch_once
+from mattegate.doctor.command.watching import told_as_json, told_as_line, told_of_start, watch_of, watch_on, watch_once
 from mattegate.doctor.render import as_json, as_markdown, as_page, as_text, shareable
 from mattegate.doctor.watch.following import Change
+from mattegate.doctor.watch.rising import Watch
 
 _CODES: Final = {Verdict.CLEAN: 0, Verdict.FAULT: 3, Verdict.UNDECIDED: 4}
 FAILED: Final = 1
@@ -66,7 +67,7 @@ def _run(
     if command == "causes":
         return _causes(options.code, stdout, language=options.language)
     if command == "watch":
-        return _watch(options, stdin, stdout)
+        return _watch(options, stdin, stdout, stderr)
     if command == "cors":
         answer = ask_as_page(
             options.url,
@@ -87,18 +88,22 @@ def deliver(answer: Answer, options: argparse.Namespace, stdout: TextIO) -> int:
     return _CODES[answer.verdict]
 
 
-def _watch(options: argparse.Namespace, stdin: BinaryIO, stdout: TextIO) -> int:
+def _watch(options: argparse.Namespace, stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     wanted = watch_of(options, time.time())
     if options.follow:
-        return _watch_on(options, wanted, stdin, stdout)
+        return _watch_on(options, wanted, stdin, stdout, stderr)
     answer = watch_once(wanted, stdin, time.time())
     if answer.findings or not options.quiet:
         deliver(answer, options, stdout)
     return _CODES[answer.verdict] if options.exit_code else 0
 
 
-def _watch_on(options: argparse.Namespace, wanted: Watched, stdin: BinaryIO, stdout: TextIO) -> int:
+def _watch_on(options: argparse.Namespace, wanted: Watched, stdin: BinaryIO, stdout: TextIO, stderr: TextIO) -> int:
     rose = False
+
+    def ready(watch: Watch) -> None:
+        stderr.write(f"mattegate doctor: {told_of_start(wanted, watch, time.time())}\n")
+        stderr.flush()
 
     def tell(change: Change) -> None:
         nonlocal rose
@@ -108,7 +113,7 @@ def _watch_on(options: argparse.Namespace, wanted: Watched, stdin: BinaryIO, std
         stdout.flush()
 
     with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
-        watch_on(wanted, stdin, tell)
+        watch_on(wanted, stdin, tell, ready=ready)
     return _CODES[Verdict.FAULT] if rose and options.exit_code else 0
 
 

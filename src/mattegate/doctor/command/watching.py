@@ -77,10 +77,13 @@ def watch_on(
     stdin: BinaryIO,
     tell: Callable[[Change], None],
     *,
+    ready: Callable[[Watch], None] = lambda watch: None,
     clock: Callable[[], float] = time.time,
     wait: Callable[[], None] = lambda: time.sleep(_EVERY_S),
 ) -> None:
     """Tell every rise when it begins and when it is over, until nothing can come any more.
+
+    ``ready`` is told what was read of the past, of which only what still goes on is news.
 
     Raises :class:`BadInput`, and :class:`KeyboardInterrupt` where somebody ends it.
     """
@@ -88,6 +91,7 @@ def watch_on(
     logs = [(_growing(source, stdin), _lines(source, clock())) for source in wanted.sources]
     _look(watch, logs, clock())
     telling.begin(watch.rises(clock()))
+    ready(watch)
     while True:
         for change in telling.changes(watch.rises(clock())):
             tell(change)
@@ -95,6 +99,12 @@ def watch_on(
             return
         wait()
         _look(watch, logs, clock())
+
+
+def told_of_start(wanted: Wanted, watch: Watch, now: float) -> str:
+    """What there is to compare with, for whoever has just begun to watch."""
+    read = f"{watch.lines} requests read of {', '.join(wanted.sources)}"
+    return f"watching; {read}, and {watch.history(now)} of the baseline's {wanted.rule.windows} windows are there"
 
 
 def told_as_line(change: Change, rule: Rule) -> str:

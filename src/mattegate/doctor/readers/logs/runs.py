@@ -130,22 +130,30 @@ class Runs:
         if whose is not shape:
             return False
         kind = self._looking.count(shape, sketch, raw, number) if sketch else None
-        known.kinds[key] = kind or self._nobody
-        if kind is not None and run.times[key] > 1:
-            kind.again(run.newest[key], times=run.times[key] - 1)
+        known.kinds[key] = self._more(kind, key, run)
         return True
 
     def _leave(self, shape: Format, key: Key, left: object, known: _Known, run: _Run) -> bool:
         kind = known.left.get(left)
-        if kind is None and len(known.left) < _MOST_LEFT:
-            raw, number = run.example(key)
-            whose, sketch = self._looking.shape(raw)
-            if whose is not shape:
-                return False
-            kind = self._looking.count_coarsely(shape, sketch, raw, number) if sketch else None
-            known.left[left] = kind or self._nobody
-        (kind or self._looking.kinds.more).again(run.newest[key], times=run.times[key])
+        if kind is None and len(known.left) >= _MOST_LEFT:
+            kind = self._looking.kinds.more
+        if kind is not None:
+            kind.again(run.newest[key], times=run.times[key])
+            return True
+        raw, number = run.example(key)
+        whose, sketch = self._looking.shape(raw)
+        if whose is not shape:
+            return False
+        kind = self._looking.count_coarsely(shape, sketch, raw, number) if sketch else None
+        known.left[left] = self._more(kind, key, run)
         return True
+
+    def _more(self, kind: Kind | None, key: Key, run: _Run) -> Kind:
+        """Count the other lines of a key of which one was counted."""
+        kind = kind or self._nobody
+        if run.times[key] > 1:
+            kind.again(run.newest[key], times=run.times[key] - 1)
+        return kind
 
 
 _NO_LINES: Final = Lines((), (), ())
