@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mattegate import __version__
@@ -102,7 +103,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
         log = stack.enter_context(closing(access.open_access_log(settings.log.file)))
         access.send_lines_to(log)
         gate = stack.enter_context(open_gate(settings))
-        tell_keys(gate.books.keyring)
+        tell_keys(gate.books.keyring, settings.ledger_dir)
         rereading = Rereading(settings, reread, partial(_apply, gate))
         leaks = LeakWatch(gate.books.keyring, gate.books.accounts.control)
         scheduler = build_scheduler(settings, gate, leaks)
@@ -218,12 +219,12 @@ def build_scheduler(settings: Settings, gate: OpenGate, leaks: LeakWatch) -> Sch
     return Scheduler(tasks)
 
 
-def tell_keys(keyring: Keyring) -> None:
-    """Say at the start which keys are known, by their ids: what an operator looks for when none is accepted."""
+def tell_keys(keyring: Keyring, folder: Path) -> None:
+    """Say at the start which keys are known, by their ids, and where: what an operator looks for when none is accepted."""
     snapshot = keyring.snapshot()
     for key in list(snapshot.keys.values())[:_MOST_TOLD]:
         _LOG.info("api key loaded: %s (%s)", key.view.id, key.view.state)
-    _LOG.info("auth initialized: %d API keys", len(snapshot.keys))
+    _LOG.info("auth initialized: %d API keys, from %s and the configuration", len(snapshot.keys), folder)
     if not snapshot.keys:
         _LOG.warning("there is no API key, so every cut-out is refused; make one: mattegate keys create --name NAME")
 

@@ -499,7 +499,7 @@ def test_the_guide_s_key_file_is_served_unmodified(guided: Gate) -> None:
     assert whoami["identity"]["tier"] == "free"
     output = guided.process.output()
     assert f"api key loaded: {whoami['key']['id']}" in output
-    assert "auth initialized: 1 API key" in output
+    assert "auth initialized: 1 API keys, from /" in output
     assert "abc123XYZ" not in output
 
 

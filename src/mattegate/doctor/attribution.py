@@ -128,7 +128,9 @@ def _finding(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[Finding
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """With a capital, unless it begins with a name, an address or a quotation."""
+    first = text.partition(" ")[0].rstrip(",:")
+    return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def _first(clues: Sequence[Clue], name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from mattegate.doctor.concealment import MARK, hide
@@ -18,6 +19,8 @@ WORDS: Final = (
     r"authori[sz]ation|keys?|tokens?|secrets?|passw(?:or)?ds?|passphrase|pwd|pass|signatures?|sig"
     r"|sess(?:ion)?(?:[_-]?id)?|sid|cookies?|credentials?|jwt"
 )
+STEMS: Final = "authori|key|token|secret|pass|pwd|sig|sess|sid|cookie|credential|jwt"
+"""What each of them begins with, in lower case."""
 _SECRET_WORD: Final = re.compile(
     r"\w*(?:tokens?|secrets?|passw(?:or)?ds?|passphrase|pwd|signatures?|cookies?|credentials?|session|sess(?:ion)?id)"
     r"|pass|sig|sess|sid|jwt"
@@ -34,6 +37,7 @@ _HARMLESS_LAST: Final = re.compile(
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
+@lru_cache(maxsize=1_024)
 def kind_of(name: str) -> Hide | None:
     """How the value of a member called ``name`` is hidden; ``None`` where the name says no secret."""
     words = [word.lower() for word in _PARTS.findall(name)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,7 +57,7 @@ def test_a_thread_is_read_piece_by_piece() -> None:
         : len(findings)
     ]
     assert findings[0]["culprit"][0]["line"] == 6
-    assert "standard input:12" in str(findings)
+    assert "standard input:13" in str(findings)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +89,15 @@ def test_a_message_on_bad_input_keeps_secrets() -> None:
     text = "services:\n  app:\n    image: x\n    environment:\n      - A=b\n      SECRET: hunter2hunter2hunter2\n"
     assert main(["--as", "compose", "-"], BytesIO(text.encode()), StringIO(), err, {}) == 1
     assert "hunter2" not in err.getvalue()
+
+
+def test_a_pipe_by_its_name_is_read_once(tmp_path: Path) -> None:
+    """What a shell makes of ``<(…)`` is no file that can be read again."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(f"{_LINE}\n",))
+    writer.start()
+    out = StringIO()
+    assert main([str(pipe), "--json"], BytesIO(), out, StringIO(), {}) == 3
+    writer.join()
+    assert "access.denied_by_rule" in out.getvalue()

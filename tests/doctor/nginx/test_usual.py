@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mattegate.doctor.answer import Certainty
+from mattegate.doctor.nginx.request import Request
 from mattegate.doctor.nginx.review.run import review_tree
 from mattegate.doctor.nginx.tree import read_text
 
@@ -71,3 +72,11 @@ def test_many_servers_are_not_all_tried() -> None:
     """The requests that nobody asked for are bounded."""
     servers = "".join(f"server {{ server_name s{n}; location / {{ proxy_pass http://a; }} }}" for n in range(200))
     assert len(review_tree(read_text(f"http {{ {servers} }}")).predictions) < 200
+
+
+def test_a_default_is_not_sure_beside_what_was_not_read() -> None:
+    """The limit may stand in the file that is included and was not read."""
+    text = "server { location / { include proxy.conf; proxy_pass http://127.0.0.1:1; } }"
+    request = Request("POST", "/", "a.example", body_bytes=5_000_000)
+    (clue,) = review_tree(read_text(text), [request]).clues
+    assert (clue.cause, clue.certainty) == ("body.too_large", Certainty.POSSIBLE)

@@ -29,7 +29,7 @@ def test_our_own_line_says_everything() -> None:
         request_id="req_1", client_request_id="", problem="revoked yesterday",
     )  # fmt: skip
     (seen,), lines = _read(encode_line(line) + b"\n")
-    assert seen == Seen(START + 1, 401, "credential.revoked", "C1oNWm8t3TpF", "198.51.100.7", "POST /v1/remove-bg",
+    assert seen == Seen(START + 1.25, 401, "credential.revoked", "C1oNWm8t3TpF", "198.51.100.7", "POST /v1/remove-bg",
                         "req_1", "revoked yesterday", "log", 1)  # fmt: skip
     assert (lines.number, lines.unread) == (1, 0)
 

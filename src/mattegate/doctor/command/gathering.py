@@ -30,6 +30,7 @@ from mattegate.doctor.observation import Observation
 from mattegate.doctor.probe.plan import ProbePlan, probe
 from mattegate.doctor.prove.proof import CannotProve, prove
 from mattegate.doctor.signatures import Matcher, signatures
+from mattegate.doctor.silence import silent_refusals
 
 _MOST_ASKED: Final = 24
 _NOT_SENT: Final = frozenset({"host", "content-length", "transfer-encoding", "connection"})
@@ -74,6 +75,7 @@ def examine(wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Ans
         fixes += [(tree, fix) for fix in _review(tree, wanted, observations, found)]
     _match(observations, found)
     found.clues += described(observations)
+    found.clues += silent_refusals(observations, [read.kind for read in reads])
     answer = join(Evidence(found.clues, found.checked, found.not_checked, found.undecided, found.requests))
     return _mended(answer, fixes, wanted, tell)
 

@@ -18,7 +18,7 @@ from mattegate.doctor.nginx.pasting import unpasted
 from mattegate.doctor.nginx.tree import Tree, read_file, read_text
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers import HEAD_BYTES, Reader, Unreadable, by_name, head_text, recognise
-from mattegate.doctor.redact import safe
+from mattegate.doctor.redact import clean, safe
 
 STDIN: Final = "-"
 _URL: Final = re.compile(r"^https?://[^\s/]+", re.IGNORECASE)
@@ -64,9 +64,11 @@ def read_source(name: str, stdin: BinaryIO, *, as_name: str = "", roots: Sequenc
     """Read one input, ``-`` for standard input. Raises :class:`BadInput`."""
     try:
         if name == STDIN:
-            return _read_stream(BytesIO(stdin.read()), "standard input", as_name)
+            return _read_stream(_held(stdin), "standard input", as_name)
         path = Path(name)
         with path.open("rb") as file:
+            if not file.seekable():  # of a shell's <(…): it can be read once
+                return _read_stream(_held(file), name, as_name)
             head = head_text(file.read(HEAD_BYTES))
             if as_name == "nginx" or (not as_name and looks_like_nginx(head, name) and not has_fences(head)):
                 return Read(name, "nginx", tree=read_file(path, roots))
@@ -78,9 +80,20 @@ def read_source(name: str, stdin: BinaryIO, *, as_name: str = "", roots: Sequenc
             file.seek(0)
             return _observed(file, name, _reader(head, name, as_name))
     except OSError as error:
-        raise BadInput(f"{name}: {error.strerror or error}") from error
+        raise BadInput(f"{clean(name)}: {error.strerror or error}") from error
     except Unreadable as error:
-        raise BadInput(f"{name}: {safe(str(error))}") from error
+        raise BadInput(f"{clean(name)}: {safe(str(error))}") from error
+
+
+_MOST_HELD: Final = 256 << 20
+
+
+def _held(stream: BinaryIO) -> BytesIO:
+    """What can be read only once, in memory."""
+    read = stream.read(_MOST_HELD + 1)
+    if len(read) > _MOST_HELD:
+        raise Unreadable(f"this is more than {_MOST_HELD >> 20} MiB; put it into a file and name that")
+    return BytesIO(read)
 
 
 def _read_stream(stream: BytesIO, name: str, as_name: str) -> Read:

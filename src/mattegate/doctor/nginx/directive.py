@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_BARE: Final = re.compile(r"[A-Za-z0-9_./:=$~^*@%+,?!|()\[\]-]+")
+_BARE: Final = re.compile(r"(?:[A-Za-z0-9_./:=$~^*@%+,?!|()\[\]-]|\\[^\"'\\trn\s;{}])+")
 _ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 

@@ -168,8 +168,12 @@ def _moment(text: bytes) -> float | None:
 
 
 def _our_moment(text: bytes) -> float | None:
-    """To the second, so that all lines of one second are one look-up."""
-    return _moment(text[:19] + b"Z") if text.endswith(b"+00:00") else _moment(text)
+    """Like :func:`moment`; all lines of one second are one look-up."""
+    second, fraction, zone = text[:19], text[20:-6], text[-6:]
+    if zone != b"+00:00" or text[19:20] != b"." or not fraction.isdigit():
+        return _moment(text)
+    at = _moment(second + b"Z")
+    return None if at is None else at + float(b"0." + fraction)
 
 
 def _stamp(raw: bytes) -> float | None:

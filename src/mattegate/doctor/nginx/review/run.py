@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mattegate.doctor.answer import Certainty
 from mattegate.doctor.nginx import foreign
 from mattegate.doctor.nginx.fixing import Fix, fix_of
 from mattegate.doctor.nginx.listening import first_name
@@ -84,10 +85,29 @@ def _clues(
         proxy_admitted(prediction),
     )
     clues = [clue for clue in found if clue is not None]
-    yield from clues if asked_for else filter(None, (unasked(clue, prediction, tree) for clue in clues))
+    if asked_for:
+        yield from (_as_far_as_read(clue, prediction, tree) for clue in clues)
+    else:
+        yield from filter(None, (unasked(clue, prediction, tree) for clue in clues))
     yield from losses(prediction)
     yield from limits(prediction, model.http)
     yield from page_clues(model, prediction.request, around)
+
+
+_BY_DEFAULT = frozenset({"body_size", "header_size", "uri_size"})
+
+
+def _as_far_as_read(clue: Clue, prediction: Prediction, tree: Tree) -> Clue:
+    """A default that refuses is sure only where no file is left unread that could say otherwise."""
+    default = prediction.decided_by is None and prediction.mechanism in _BY_DEFAULT
+    if not default or not [*_unread(tree)]:
+        return clue
+    return replace(clue, certainty=Certainty.POSSIBLE)
+
+
+def _unread(tree: Tree) -> Iterator[str]:
+    """What was not read and might say who gets in."""
+    yield from (problem.says for problem in tree.unread if not problem.says.partition(":")[0].endswith(_HARMLESS))
 
 
 def _once(clues: Sequence[Clue]) -> Iterator[Clue]:
@@ -117,7 +137,7 @@ def _undecided(tree: Tree, predictions: Sequence[Prediction], *, asked_for: bool
             yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown)
         if prediction.scope is not None and prediction.outcome is not Outcome.ANSWERS:
             yield from (f"{says} ({place(line)})" for says, line in foreign.notes(prediction.scope))
-    yield from (problem.says for problem in tree.unread if not problem.says.partition(":")[0].endswith(_HARMLESS))
+    yield from _unread(tree)
 
 
 _HARMLESS = ("mime.types", "fastcgi_params", "uwsgi_params", "scgi_params", ".conf.default")

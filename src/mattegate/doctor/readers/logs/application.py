@@ -13,7 +13,7 @@ from typing import Any, Final
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import document, first, flat
-from mattegate.doctor.readers.logs.keys import Keys, numberless
+from mattegate.doctor.readers.logs.keys import Keys
 from mattegate.doctor.readers.logs.line import Line, RequestLine, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.mattegate import guide_words
 from mattegate.doctor.readers.logs.moments import moment
@@ -230,5 +230,5 @@ APPLICATION: Final = Format(
     parse,
     telling=("level", "origin"),
     needles=_NEEDLES,
-    keys=Keys(_without_counts, numberless, whole=True),
+    keys=Keys(_without_counts, bytes, whole=True),
 )

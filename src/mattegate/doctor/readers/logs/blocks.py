@@ -13,6 +13,8 @@ from typing import BinaryIO, Final
 from mattegate.doctor.readers.protocol import Unreadable
 
 BLOCK: Final = 1 << 20
+_FIRST: Final = 1 << 16
+"""The first block is a short one: it shows what the others are likely to hold."""
 LONGEST: Final = 65_536
 """Bytes of one line that are looked at; what follows is passed over up to the line's end."""
 _GZIP: Final = b"\x1f\x8b"
@@ -40,7 +42,7 @@ def plain_head(head: bytes) -> bytes:
 
 
 def _plain(stream: BinaryIO) -> Iterator[bytes]:
-    first = stream.read(BLOCK)
+    first = stream.read(_FIRST)
     if first.startswith(_GZIP):
         yield from _widths(_inflated(first, stream))
     else:

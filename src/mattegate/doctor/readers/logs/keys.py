@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 Key = Any
@@ -25,7 +26,7 @@ class Keys:
     of: Callable[[bytes], list[Key]]
     """The keys of a block that does not end with a line end, one for each of its lines."""
     left: Callable[[Key], object]
-    """What is left of a key once there are too many kinds."""
+    """What is left of a key once there are too many kinds; its numbers do not count."""
     nothing: Key = None
     """The key of a line that is of another format; of some formats every line has a key, and the first is looked at."""
     strict: bool = False
@@ -37,7 +38,7 @@ class Keys:
 def by_line(pattern: bytes, *, left: int) -> Keys:
     """Keys are the groups of a pattern that matches whole lines of refusals; the group ``left`` stays."""
     whole = re.compile(rb"^(?:" + pattern + rb"|.*)$", re.MULTILINE)
-    return Keys(whole.findall, lambda key: numberless(key[left]), (b"",) * whole.groups, strict=True)
+    return Keys(whole.findall, itemgetter(left), (b"",) * whole.groups, strict=True)
 
 
 def by_facts(pattern: bytes, *, left: tuple[bytes, ...], start: bytes = b"") -> Keys:
@@ -45,7 +46,7 @@ def by_facts(pattern: bytes, *, left: tuple[bytes, ...], start: bytes = b"") -> 
     facts = re.compile(pattern).findall
     return Keys(
         lambda block: [tuple(facts(line)) if line.startswith(start) else () for line in block.split(b"\n")],
-        lambda key: tuple(numberless(fact) for fact in key if fact.startswith(left)),
+        lambda key: tuple(fact for fact in key if fact.startswith(left)),
         (),
     )
 
@@ -68,7 +69,7 @@ def by_members(
 def by_rest(counting: bytes) -> Keys:
     """Keys are the lines without what counts up in them."""
     wash = re.compile(counting, re.MULTILINE).sub
-    return Keys(lambda block: wash(b"", block).split(b"\n"), numberless, whole=True)
+    return Keys(lambda block: wash(b"", block).split(b"\n"), bytes, whole=True)
 
 
 _VALUE: Final = rb'(?:"[^"\\]*(?:\\.[^"\\]*)*|[^",}\]]*)'
@@ -78,6 +79,6 @@ _SHORT: Final = 3
 
 
 @lru_cache(maxsize=4_096)
-def numberless(text: bytes) -> bytes:
+def numberless(left: object) -> object:
     """A text without its numbers and what it quotes."""
-    return _NUMBERS.sub(b"0", text) if len(text) > _SHORT else text
+    return _NUMBERS.sub(b"0", left) if isinstance(left, bytes) and len(left) > _SHORT else left

@@ -76,7 +76,7 @@ class Kinds:
 
     def count_coarsely(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
         """Count one line as what is left of it once there are too many kinds."""
-        key = (shape.name, _left(sketch[0]))
+        key = (shape.name, numberless(sketch[0]))
         kind = self._coarse.get(key) or (self.more if len(self._coarse) >= self._most_coarse else None)
         if kind is not None:
             kind.again(raw)
@@ -135,10 +135,6 @@ class Kinds:
         merged = {**seen.fields, "merged": f"clients and requests beyond the first {self._most} kinds"}
         self._coarse[key] = kind = Kind(shape, replace(seen, method="", path="", client="", host="", fields=merged))
         return kind
-
-
-def _left(left: object) -> object:
-    return numberless(left) if isinstance(left, bytes) else left
 
 
 def _key(shape: Format, seen: Observation) -> tuple[object, ...]:

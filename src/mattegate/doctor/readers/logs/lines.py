@@ -83,7 +83,7 @@ class Reading:
 
     def _sample(self, block: bytes) -> None:
         start = 0
-        for number in range(self._line + 1, self._line + 1 + (_SAMPLE if self._line else _FIRST_SAMPLE)):
+        for number in range(self._line + 1, 1 + max(self._line + _SAMPLE, _FIRST_SAMPLE)):
             end = block.find(b"\n", start)
             if end < 0:
                 return

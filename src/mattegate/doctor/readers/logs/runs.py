@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from mattegate.doctor.observation import Observation, Place
 from mattegate.doctor.readers.logs.candidates import Candidates
 from mattegate.doctor.readers.logs.formats import Format
-from mattegate.doctor.readers.logs.keys import Key, Keys
+from mattegate.doctor.readers.logs.keys import Key, Keys, numberless
 from mattegate.doctor.readers.logs.kinds import Kind
 from mattegate.doctor.readers.logs.looking import Looking
 
@@ -117,43 +116,45 @@ class Runs:
     def _learn(self, shape: Format, keys: Keys, known: _Known, worth: Sequence[Key], run: _Run) -> set[Key]:
         """Count the lines of new keys; those that turn out to be another format's come back."""
         exactly = _LOOKED_AT if self._looking.kinds.full else len(worth)
-        foreign = {key for key in islice(worth, exactly) if not self._look(shape, key, known, run)}
+        foreign = {key for key in worth[:exactly] if not self._look(shape, key, known, run)}
         known.foreign |= foreign
-        for key in islice(worth, exactly, None):
-            if not self._leave(shape, key, keys.left(key), known, run):
-                foreign.add(key)
+        left: dict[object, list[Key]] = defaultdict(list)
+        for key, what in zip(worth[exactly:], map(keys.left, worth[exactly:]), strict=True):
+            left[what].append(key)
+        for what, alike in left.items():
+            if not self._leave(shape, alike, numberless(what), known, run):
+                foreign.update(alike)
         return foreign
 
     def _look(self, shape: Format, key: Key, known: _Known, run: _Run) -> bool:
+        """Count the lines of a key by its first."""
         raw, number = run.example(key)
         whose, sketch = self._looking.shape(raw)
         if whose is not shape:
             return False
         kind = self._looking.count(shape, sketch, raw, number) if sketch else None
-        known.kinds[key] = self._more(kind, key, run)
+        kind = known.kinds[key] = kind or self._nobody
+        if run.times[key] > 1:
+            kind.again(run.newest[key], times=run.times[key] - 1)
         return True
 
-    def _leave(self, shape: Format, key: Key, left: object, known: _Known, run: _Run) -> bool:
+    def _leave(self, shape: Format, alike: Sequence[Key], left: object, known: _Known, run: _Run) -> bool:
+        """Count the lines of keys of which the same is left."""
+        times, newest = sum(map(run.times.__getitem__, alike)), run.newest[alike[-1]]
         kind = known.left.get(left)
         if kind is None and len(known.left) >= _MOST_LEFT:
             kind = self._looking.kinds.more
-        if kind is not None:
-            kind.again(run.newest[key], times=run.times[key])
-            return True
-        raw, number = run.example(key)
-        whose, sketch = self._looking.shape(raw)
-        if whose is not shape:
-            return False
-        kind = self._looking.count_coarsely(shape, sketch, raw, number) if sketch else None
-        known.left[left] = self._more(kind, key, run)
+        if kind is None:
+            raw, number = run.example(alike[0])
+            whose, sketch = self._looking.shape(raw)
+            if whose is not shape:
+                return False
+            kind = self._looking.count_coarsely(shape, sketch, raw, number) if sketch else None
+            kind = known.left[left] = kind or self._nobody
+            times -= 1
+        if times:
+            kind.again(newest, times=times)
         return True
-
-    def _more(self, kind: Kind | None, key: Key, run: _Run) -> Kind:
-        """Count the other lines of a key of which one was counted."""
-        kind = kind or self._nobody
-        if run.times[key] > 1:
-            kind.again(run.newest[key], times=run.times[key] - 1)
-        return kind
 
 
 _NO_LINES: Final = Lines((), (), ())
