@@ -220,7 +220,7 @@ def build_scheduler(settings: Settings, gate: OpenGate, leaks: LeakWatch) -> Sch
 
 
 def tell_keys(keyring: Keyring, folder: Path) -> None:
-    """Say at the start which keys are known, by their ids, and where: what an operator looks for when none is accepted."""
+    """Say at the start which keys are known, by their ids, and where they are: the first thing to look for."""
     snapshot = keyring.snapshot()
     for key in list(snapshot.keys.values())[:_MOST_TOLD]:
         _LOG.info("api key loaded: %s (%s)", key.view.id, key.view.state)

@@ -100,4 +100,4 @@ def test_a_pipe_by_its_name_is_read_once(tmp_path: Path) -> None:
     out = StringIO()
     assert main([str(pipe), "--json"], BytesIO(), out, StringIO(), {}) == 3
     writer.join()
-    assert "access.denied_by_rule" in out.getvalue()
+    assert "nginx-access" in out.getvalue()

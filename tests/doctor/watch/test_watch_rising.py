@@ -48,7 +48,7 @@ def test_a_release_that_breaks_cors_is_told_by_its_reason() -> None:
     watch = watched(quiet(28), burst(LATER, 120, reason="origin.not_allowed", status=403, address="203.0.113.*"))
     found = only_finding(watch, LATER + 100)
     assert (found.cause, found.layer, found.status) == ("gate.origin", "cors-response", 403)
-    assert found.title.endswith("(origin.not_allowed): 120 in 5 min, never before")
+    assert found.title.endswith("(origin.not_allowed): 120 in 5 min, none before")
     assert found.next == f"mattegate why req_{int((LATER + 119) * 1000)}"
     assert any("first seen 2026-03-03T02:00:00Z" in line and "it goes on" in line for line in found.evidence)
 

@@ -154,7 +154,9 @@ def _cors() -> argparse.ArgumentParser:
 
 def _watch() -> argparse.ArgumentParser:
     parser = _parser("What is refused far more often than usual: a reason, a key, an address, a status.")
-    parser.add_argument("logs", metavar="LOG", nargs="*", help="access logs, ours or any server's, oldest first; or -")
+    parser.add_argument(
+        "logs", metavar="LOG", nargs="*", help="access logs, ours or any server's; - for standard input"
+    )
     parser.add_argument("--since", metavar="T", help="tell only what went on since: 10m, 2027-01-31T12:00:00Z")
     parser.add_argument("--window", metavar="SPAN", default="5m", help="what is compared (default: 5m)")
     parser.add_argument("--baseline", metavar="SPAN", default="24h", help="with how much before it (default: 24h)")

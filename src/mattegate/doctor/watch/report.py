@@ -172,7 +172,7 @@ def _evidence(incident: Incident, rule: Rule) -> Iterator[str]:
 
 def _usually(rise: Rise) -> str:
     if rise.new:
-        return "never before"
+        return "none before"
     most = max(rise.usual.most, rise.usual.same_time)
     return f"usually {f'at most {most}' if most else 'none'}"
 
@@ -197,19 +197,23 @@ def _when(rise: Rise) -> str:
 
 def _who(rise: Rise) -> Iterator[str]:
     """Which reasons, keys, addresses and requests the newest have, where it is not what they are told by."""
-    names: dict[str, Callable[[Seen], str]] = {
-        "reason": lambda seen: seen.reason,
-        "key id": lambda seen: seen.key,
-        "address": lambda seen: seen.address,
-        "request": lambda seen: f"{seen.request} → {seen.status}" if seen.request else "",
-    }
-    for name, get in names.items():
+    told = []
+    for name, get in _FACES.items():
         counted = Counter(value for seen in rise.newest if (value := get(seen)))
         if not counted or rise.name in counted:
             continue
         shown = ", ".join(f"{_short(value)} ({count})" for value, count in counted.most_common(_SHOWN))
-        more = f" and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else ""
-        yield f"{name} of the newest {len(rise.newest)}: {shown}{more}"
+        told.append(f"{name} {shown}" + (f" and {len(counted) - _SHOWN} more" if len(counted) > _SHOWN else ""))
+    if told:
+        yield f"of the newest {len(rise.newest)}: {'; '.join(told)}"
+
+
+_FACES: Final[dict[str, Callable[[Seen], str]]] = {
+    "reason": lambda seen: seen.reason,
+    "key id": lambda seen: seen.key,
+    "address": lambda seen: seen.address,
+    "request": lambda seen: f"{seen.request} → {seen.status}" if seen.request else "",
+}
 
 
 def _examples(newest: Sequence[Seen]) -> Iterator[str]:

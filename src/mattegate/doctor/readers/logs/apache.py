@@ -86,8 +86,8 @@ def _facts(message: str) -> dict[str, str]:
 
 _KEYS: Final = by_line(
     rb"\[[A-Z][a-z]{2} [^\]\n]{1,40}\] \[(?!security2:)([\w-]*:?(?:error|crit|alert|emerg|warn))\] "
-    rb"(?:|\[pid \d+(?::tid \d+)?\] )(?:|([\w./-]+\.c\(\d+\)): )(?:|(\(\d{1,6}\)[^:\n]{1,120}): )"
-    rb"(?:|\[(?:client|remote) ([^\]\s]+?)(?:|:\d+)\] )([^,\n]*(?:,(?! referer: )[^,\n]*)*)(?:|, referer: \S+)",
+    rb"(?:\[pid \d+(?::tid \d+)?\] |)(?:([\w./-]+\.c\(\d+\)): |)(?:(\(\d{1,6}\)[^:\n]{1,120}): |)"
+    rb"(?:\[(?:client|remote) ([^\]\s]+?)(?:|:\d+)\] |)([^,\n]*(?:,(?! referer: )[^,\n]*)*)(?:|, referer: \S+)",
     left=4,
 )
 APACHE_ERROR: Final = Format(

@@ -230,5 +230,5 @@ APPLICATION: Final = Format(
     parse,
     telling=("level", "origin"),
     needles=_NEEDLES,
-    keys=Keys(_without_counts, bytes, whole=True),
+    keys=Keys(_without_counts, bytes, worth=lambda key: _REFUSAL.search(key.lower())),
 )

@@ -422,7 +422,7 @@ APIGW_EXECUTION: Final = Format(
     execution_sketch,
     parse_execution,
     telling=("resource",),
-    keys=by_rest(rb"\([0-9a-f]{8}-[0-9a-f-]{27}\) "),
+    keys=by_rest(rb"\([0-9a-f]{8}-[0-9a-f-]{27}\) ", worth=_EXECUTION_SAYS.pattern),
 )
 WAF: Final = Format(
     "aws-waf",

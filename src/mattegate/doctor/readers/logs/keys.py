@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -28,11 +27,11 @@ class Keys:
     left: Callable[[Key], object]
     """What is left of a key once there are too many kinds; its numbers do not count."""
     nothing: Key = None
-    """The key of a line that is of another format; of some formats every line has a key, and the first is looked at."""
+    """The key of a line that is of another format; some formats have a key for every line."""
+    worth: Callable[[Key], object] | None = None
+    """Whether lines of a key may matter at all; where this is not to be seen, all are looked for what is searched."""
     strict: bool = False
     """Whether only lines that matter have a key."""
-    whole: bool = False
-    """Whether a key says all of a line, so that lines of equal keys are alike whosever they are."""
 
 
 def by_line(pattern: bytes, *, left: int) -> Keys:
@@ -66,19 +65,19 @@ def by_members(
     )
 
 
-def by_rest(counting: bytes) -> Keys:
-    """Keys are the lines without what counts up in them."""
-    wash = re.compile(counting, re.MULTILINE).sub
-    return Keys(lambda block: wash(b"", block).split(b"\n"), bytes, whole=True)
+def by_rest(counting: bytes, *, worth: bytes) -> Keys:
+    """Keys are the lines without what counts up in them; in those that matter stands ``worth``."""
+    wash = re.compile(counting).sub
+    return Keys(lambda block: wash(b"", block).split(b"\n"), bytes, worth=re.compile(worth).search)
 
 
 _VALUE: Final = rb'(?:"[^"\\]*(?:\\.[^"\\]*)*|[^",}\]]*)'
-_NUMBERS: Final = re.compile(rb'"[^"]*"|\d+')
-_SHORT: Final = 3
-"""A status stays what it is."""
+_QUOTED: Final = re.compile(rb'"[^"]*"')
+_STATUS: Final = 3
 
 
-@lru_cache(maxsize=4_096)
 def numberless(left: object) -> object:
-    """A text without its numbers and what it quotes."""
-    return _NUMBERS.sub(b"0", left) if isinstance(left, bytes) and len(left) > _SHORT else left
+    """What is left of a key or a sketch without its numbers and what it quotes; a status stays what it is."""
+    if not isinstance(left, bytes) or len(left) <= _STATUS:
+        return left
+    return _QUOTED.sub(b"", left).translate(None, b"0123456789")

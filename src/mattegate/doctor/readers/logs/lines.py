@@ -101,7 +101,7 @@ class Reading:
 
 def _loosely(shape: Format) -> tuple[bool, bool]:
     """Formats that know their own lines best come first."""
-    return (False, False) if shape.keys is None else (not shape.keys.strict, shape.keys.whole)
+    return (False, False) if shape.keys is None else (not shape.keys.strict, shape.keys.nothing is None)
 
 
 @dataclass(frozen=True, slots=True)

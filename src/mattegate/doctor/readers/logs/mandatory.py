@@ -70,7 +70,9 @@ def _pairs(text: str) -> dict[str, str]:
     return {name: quoted or bare for name, quoted, bare in _PAIR.findall(text)}
 
 
-_KEYS: Final = by_rest(rb"(?:=(?<=(?:pid|ino|ses)=)|\((?<=audit\()|\[(?= *\d+\.\d+\] ) *)[\d.:]+")
+_KEYS: Final = by_rest(
+    rb"(?:=(?<=(?:pid|ino|ses)=)|\((?<=audit\()|\[(?= *\d+\.\d+\] ) *)[\d.:]+", worth=rb"denied|DENIED"
+)
 SELINUX: Final = Format(
     "selinux",
     (),

@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from mattegate.doctor.observation import Observation, Place
@@ -39,26 +40,24 @@ class Lines:
         return Lines(*([some[place] for place in places] for some in (self.raw, self.bare, self.numbers)))
 
 
-@dataclass(frozen=True, slots=True)
 class _Run:
     """The lines of a block by their keys."""
 
-    lines: Lines
-    times: Counter[Key]
-    first: Mapping[Key, int]
-    """The place of the first line of a key."""
-    newest: Mapping[Key, bytes]
-
-    @classmethod
-    def of(cls, found: Sequence[Key], lines: Lines) -> _Run:
-        backwards = range(len(found) - 1, -1, -1)
-        first = dict(zip(reversed(found), backwards, strict=True))
-        return cls(lines, Counter(found), first, dict(zip(found, lines.raw, strict=True)))
+    def __init__(self, found: Sequence[Key], lines: Lines) -> None:
+        self._found = found
+        self._lines = lines
+        self.times = Counter(found)
+        self.newest = dict(zip(found, lines.raw, strict=True))
 
     def example(self, key: Key) -> tuple[bytes, int]:
         """The first line of a key, and its number."""
-        place = self.first[key]
-        return self.lines.raw[place], self.lines.numbers[place]
+        place = self._first[key]
+        return self._lines.raw[place], self._lines.numbers[place]
+
+    @cached_property
+    def _first(self) -> dict[Key, int]:
+        """The place of the first line of each key; mostly nobody asks."""
+        return dict(zip(reversed(self._found), range(len(self._found) - 1, -1, -1), strict=True))
 
 
 class _Known:
@@ -95,23 +94,21 @@ class Runs:
         known = self._known.setdefault(shape.name, _Known(keys.nothing))
         known.forget(keys.nothing)
         found = keys.of(b"\n".join(lines.bare))
-        run = _Run.of(found, lines)
+        run = _Run(found, lines)
         told = known.kinds.keys() & run.times.keys()
         for key in told:
             known.kinds[key].again(run.newest[key], times=run.times[key])
         fresh = [key for key in run.times if key not in told and key not in known.foreign]
-        worth = fresh if keys.strict else self._worth(fresh, run)
-        foreign = self._learn(shape, keys, known, worth, run)
-        if keys.strict or keys.whole:
-            foreign |= known.foreign & run.times.keys()
-        else:
-            foreign |= run.times.keys() - told - set(worth)
+        worth = fresh if keys.strict else self._worth(fresh, keys, run)
+        foreign = self._learn(shape, keys, known, worth, run) | (run.times.keys() - told - set(worth))
         return lines.only([place for place, key in enumerate(found) if key in foreign]) if foreign else _NO_LINES
 
-    def _worth(self, keys: Sequence[Key], run: _Run) -> list[Key]:
+    def _worth(self, fresh: Sequence[Key], keys: Keys, run: _Run) -> list[Key]:
         """Those whose lines may matter."""
-        block = b"".join(run.example(key)[0] + b"\n" for key in keys)
-        return [keys[place] for place, _ in self._candidates.among(block)]
+        if keys.worth is not None:
+            return [key for key in fresh if keys.worth(key)]
+        block = b"".join(run.example(key)[0] + b"\n" for key in fresh)
+        return [fresh[place] for place, _ in self._candidates.among(block)]
 
     def _learn(self, shape: Format, keys: Keys, known: _Known, worth: Sequence[Key], run: _Run) -> set[Key]:
         """Count the lines of new keys; those that turn out to be another format's come back."""

@@ -49,10 +49,22 @@ _INNER: Final = re.compile(rb"^" + re.sub(rb"\?P<\w+>", b"?:", _PREFIX.pattern) 
 def bare_lines(raw: Sequence[bytes]) -> Sequence[bytes]:
     """What :func:`unwrapped` takes the inner lines to be, of many lines of one input at once."""
     if any(line.startswith(b'{"') and unwrapped(line)[0] != line for line in raw[:_LOOKED_AT]):
-        return [unwrapped(line)[0] for line in raw]
+        return [_said(line) for line in raw]
     if any(unwrapped(line)[0] != line for line in raw[:_LOOKED_AT]):
         return _INNER.findall(b"\n".join(raw).replace(b"\r\n", b"\n"))
     return raw
+
+
+_SAID: Final = re.compile(rb'"(?:log|MESSAGE)" ?: ?"([^"\\]*(?:\\["n][^"\\]*)*)"')
+
+
+def _said(line: bytes) -> bytes:
+    """The inner line of a JSON wrapping, without reading all of it where it has none but the usual escapes."""
+    found = _SAID.search(line)
+    if found is None:
+        return unwrapped(line)[0]
+    said = found[1].replace(b'\\"', b'"').removesuffix(b"\\n")
+    return unwrapped(line)[0] if b"\\" in said else said
 
 
 def unwrapped(raw: bytes) -> Unwrapped:

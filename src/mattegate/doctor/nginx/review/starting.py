@@ -1,0 +1,76 @@
+"""What nginx refuses to start with although it can be read: too many words, a location twice, a URI where none may be.
+
+Only what no version and no module of nginx takes is here; a name that is not known may be another module's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.answer import Certainty
+from mattegate.doctor.clue import Clue
+from mattegate.doctor.nginx.proxying import uri_part
+from mattegate.doctor.nginx.review.words import ORIGIN, culprit, place
+from mattegate.doctor.nginx.values import has_variables
+
+if TYPE_CHECKING:
+    from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.scope import Scope
+
+_ONE: Final = (
+    "proxy_pass", "allow", "deny", "root", "alias", "client_max_body_size", "auth_basic", "auth_basic_user_file",
+    "auth_request", "satisfy", "proxy_hide_header", "proxy_http_version", "proxy_read_timeout", "proxy_send_timeout",
+    "proxy_connect_timeout", "proxy_buffering", "proxy_request_buffering", "proxy_intercept_errors", "real_ip_header",
+    "real_ip_recursive", "set_real_ip_from", "underscores_in_headers", "ssl_certificate", "ssl_certificate_key",
+    "limit_req_status", "limit_conn_status", "proxy_pass_request_headers", "client_body_timeout", "server_tokens",
+)  # fmt: skip
+_WORDS: Final = MappingProxyType(
+    dict.fromkeys(_ONE, (1, 1))
+    | {"proxy_set_header": (2, 2), "set": (2, 2), "add_header": (2, 3), "return": (1, 2), "rewrite": (2, 3)}
+)
+"""How many words may follow, by the modules' tables of commands."""
+_NO_URI: Final = (
+    '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside '
+    '"if" statement, or inside "limit_except" block'
+)
+
+
+def refused(http: Scope) -> Iterator[Clue]:
+    """The lines at which nginx stops."""
+    for line in http.directive.walk():
+        least, most = _WORDS.get(line.name, (0, len(line.args)))
+        if line.line and line.block is None and not least <= len(line.args) <= most:
+            yield _clue(f'invalid number of arguments in "{line.name}" directive', line)
+        if line.name in {"server", "location"}:
+            yield from _twice(line)
+        if line.name == "location":
+            yield from _with_uri(line)
+
+
+def _twice(block: Directive) -> Iterator[Clue]:
+    seen: dict[str, Directive] = {}
+    for child in block.children:
+        if child.name != "location" or not child.args or child.args[0].startswith(("~", "@")):
+            continue
+        key = " ".join(arg for arg in child.args if arg != "^~")
+        if key in seen:
+            yield _clue(f'duplicate location "{child.args[-1]}"', child, seen[key])
+        seen.setdefault(key, child)
+
+
+def _with_uri(location: Directive) -> Iterator[Clue]:
+    """A ``proxy_pass`` with a URI where nginx knows no prefix to put it in the place of."""
+    without_prefix = bool(location.args) and location.args[0].startswith(("~", "@"))
+    for child in location.children:
+        inner = child.children if child.name in {"if", "limit_except"} else (child,) if without_prefix else ()
+        for line in inner:
+            if line.name == "proxy_pass" and line.args and not has_variables(line.args[0]) and uri_part(line):
+                yield _clue(_NO_URI, line)
+
+
+def _clue(problem: str, *lines: Directive) -> Clue:
+    facts = {"problem": problem, "place": place(lines[0])}
+    evidence = tuple(f"{line.text} ({place(line)})" for line in lines)
+    return Clue("config.refused", Certainty.PROVEN, ORIGIN, evidence, facts, culprit=culprit(*lines))
