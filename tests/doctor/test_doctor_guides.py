@@ -71,6 +71,8 @@ def test_a_command_can_be_pasted(words: list[str], tmp_path: Path, monkeypatch: 
     options = parser(command).parse_args(words[1:] if command else words)
     if command == "causes":
         assert options.code in {"", *causes()}
+    elif command == "watch":
+        assert options.window <= options.baseline
     elif command == "cors":
         PageRequest(options.url, options.origin, options.method, headers_of(options.header))
     else:

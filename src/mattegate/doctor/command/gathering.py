@@ -67,7 +67,11 @@ def examine(wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Ans
     found = _Found()
     reads = [_read(name, wanted, stdin, tell) for name in wanted.sources]
     observations = [observation for read in reads for observation in read.observations]
-    found.checked += [f"{read.name} ({read.kind})" for read in reads if read.tree is None]
+    for read in reads:
+        if read.observations or read.kind == "empty":
+            found.checked.append(f"{read.name} ({read.kind})")
+        elif read.tree is None:
+            found.undecided.append(f"{read.name}: read as {read.kind}, and nothing in it is known")
     observations += _probed(wanted, found, tell)
     trees = [read.tree for read in reads if read.tree is not None]
     fixes: list[tuple[Tree, Fix]] = []
@@ -142,9 +146,21 @@ def _match(observations: Sequence[Observation], found: _Found) -> None:
     for observation in observations:
         clues = [*refine(observation), *matcher.clues(observation)]
         found.clues += clues
-        if not clues and observation.status is not None and observation.status >= 400:
-            what = f"{observation.request} was answered {observation.status}"
-            found.undecided.append(f"{observation.place}: {what}, and nothing shows by whom")
+        if not clues and (what := _unexplained(observation)):
+            found.undecided.append(f"{observation.place}: {what}")
+
+
+_TROUBLE: Final = frozenset({"client-error", "console"})
+_TROUBLED_LEVELS: Final = frozenset({"error", "err", "crit", "critical", "alert", "emerg", "emergency", "fatal"})
+
+
+def _unexplained(seen: Observation) -> str:
+    """What is wrong in an observation that no signature knows; empty where nothing shows that anything is."""
+    if seen.status is not None and seen.status >= 400:
+        return f"{seen.request} was answered {seen.status}, and nothing shows by whom"
+    if seen.format in _TROUBLE or seen.fields.get("level", "").lower() in _TROUBLED_LEVELS:
+        return f"nothing is known of: {seen.message[:200]}"
+    return ""
 
 
 def _mended(answer: Answer, fixes: Sequence[tuple[Tree, Fix]], wanted: Wanted, tell: Callable[[str], None]) -> Answer:

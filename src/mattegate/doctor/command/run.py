@@ -47,7 +47,9 @@ def main(
     except Usage as error:
         stderr.write(f"{prog}: {error}\n")
         return USAGE
-    except BadInput as error:
+    except BrokenPipeError:
+        raise
+    except (BadInput, OSError) as error:
         stderr.write(f"{prog}: {error}\n")
         return FAILED
 

@@ -131,7 +131,7 @@ def _exact(servers: Sequence[Server], host: str) -> Server | None:
 
 def _wildcard(servers: Sequence[Server], host: str, matches: object) -> Server | None:
     assert callable(matches)
-    found = [(len(name), server) for server in servers for name in server.names if matches(name, host)]
+    found = [(len(name.lstrip("*")), server) for server in servers for name in server.names if matches(name, host)]
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 

@@ -339,6 +339,8 @@ def _ask_elsewhere(state: State) -> Word:
         raise Undecided("what auth_request is answered")
     if 200 <= status < 300:
         return Word(Say.PASSES, "auth_request", directive=lines[-1])
+    if end.mechanism == "body_size":  # the subrequest has the caller's Content-Length, and the limit of its own location
+        return Word(Say.REFUSES, "auth_request_body", 500, end.directive or asked.scope.directive)
     return Word(Say.REFUSES, "auth_request", status if status in {401, 403} else 500, lines[-1])
 
 

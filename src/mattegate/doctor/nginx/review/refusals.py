@@ -49,7 +49,8 @@ def refusal(prediction: Prediction, http: Scope) -> Clue | None:
 def _seen(prediction: Prediction) -> tuple[int | None, str, Directive | None] | None:
     """What refused: the first refusal, where an ``error_page`` stands in front of it."""
     hidden = prediction.hidden
-    if hidden is not None and hidden.status not in _HARMLESS:
+    sent_on = prediction.outcome is Outcome.FORWARDS and prediction.status is None
+    if hidden is not None and hidden.status not in _HARMLESS and not sent_on:
         return hidden.status, hidden.mechanism, hidden.decided_by
     if prediction.outcome is Outcome.DROPS:
         return None if prediction.decided_by is None else (444, "return", prediction.decided_by)
@@ -193,7 +194,8 @@ def _auth_request(prediction: Prediction, _: Scope, status: int | None, line: Di
 
 
 def _body(prediction: Prediction, _: Scope, status: int | None, line: Directive | None) -> Made:
-    limit = line.args[0] if line is not None else "1m, the default"
+    said = line is not None and line.name == "client_max_body_size"
+    limit = line.args[0] if said and line is not None else "1m, the default"
     wanted = f"{-(-prediction.request.body_bytes * 4 // 3) // (1 << 20) + 1}m"
     facts = _facts(prediction, line, status, bytes=prediction.request.body_bytes, limit=limit, wanted=wanted)
     return "body.too_large", facts, (line or prediction.location or prediction.server,)
@@ -281,6 +283,7 @@ _MAKERS: Final[Mapping[str, _Maker]] = MappingProxyType(
         "auth_basic_file": _auth_file,
         "auth_request": _auth_request,
         "body_size": _body,
+        "auth_request_body": _body,
         "header_size": _head,
         "uri_size": _head,
         "client_certificate": _certificate,

@@ -56,6 +56,8 @@ def _clue(cause: str, certainty: Certainty, *lines: Directive, **facts: object) 
 
 def _zones(tree: Tree, http: Scope) -> Iterator[Clue]:
     """A limit that counts in a zone which nobody defined; of a piece of a configuration that is only likely."""
+    if not tree.whole and any(server.line for server in http.own("server")):
+        return  # a site's file: its zones stand in the http block, which was not given
     certainty = Certainty.PROVEN if tree.whole and not tree.unread else Certainty.LIKELY
     for line in http.directive.walk():
         kind = _LIMITS.get(line.name)

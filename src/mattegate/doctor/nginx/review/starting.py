@@ -6,6 +6,8 @@ Only what no version and no module of nginx takes is here; a name that is not kn
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -37,8 +39,30 @@ _NO_URI: Final = (
 )
 
 
+_OTHERS: Final = (
+    "server_name", "listen", "location", "include", "limit_except", "limit_req", "limit_conn", "error_page",
+    "try_files", "index", "internal", "access_log", "error_log", "expires", "default_type", "client_body_buffer_size",
+)  # fmt: skip
+_USUAL: Final = tuple(sorted({*_WORDS, *_OTHERS}))
+"""Names that a slip of the pen is compared with: all of them long enough that nothing else is spelled so nearly."""
+_NEARLY: Final = 0.9
+
+
+def misspelled(http: Scope) -> Iterator[Clue]:
+    """Names that are nearly one of nginx's own; another module may have them, so they are only likely to be slips."""
+    for line in http.directive.walk():
+        near = get_close_matches(line.name, _USUAL, 1, _NEARLY) if line.line and line.name not in _USUAL else []
+        if near and len(line.name) > _SHORTEST and not line.name.startswith(("~", "$")):
+            clue = _clue(f'unknown directive "{line.name}", which may be meant for "{near[0]}"', line)
+            yield replace(clue, certainty=Certainty.LIKELY)
+
+
+_SHORTEST: Final = 6
+
+
 def refused(http: Scope) -> Iterator[Clue]:
     """The lines at which nginx stops."""
+    yield from misspelled(http)
     for line in http.directive.walk():
         least, most = _WORDS.get(line.name, (0, len(line.args)))
         if line.line and line.block is None and not least <= len(line.args) <= most:

@@ -80,4 +80,5 @@ def numberless(left: object) -> object:
     """What is left of a key or a sketch without its numbers and what it quotes; a status stays what it is."""
     if not isinstance(left, bytes) or len(left) <= _STATUS:
         return left
-    return _QUOTED.sub(b"", left).translate(None, b"0123456789")
+    bare = _QUOTED.sub(b"", left) if b'"' in left else left
+    return bare.translate(None, b"0123456789")

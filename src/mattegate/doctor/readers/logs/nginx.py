@@ -31,8 +31,8 @@ _MATTERS: Final = re.compile(
 )
 _ERROR_HEAD: Final = re.compile(_STAMP + rb" \[(\w+)\] \d+#\d+: (?:\*\d+ )?")
 _SKETCH_TAIL: Final = re.compile(
-    rb'([^,\n]*)(?:, server: ([^,\n]*))?(?:, request: "([^? "\n]* ?[^? "\n]*)[^"\n]*")?'
-    rb'(?:, subrequest: "[^"\n]*")?(?:, upstream: "([^?"\n]*)[^"\n]*")?(?:, host: "([^"\n]*)")?'
+    rb'([^,\n]*+)(?:, server: ([^,\n]*+))?(?:, request: "([^? "\n]*+ ?+[^? "\n]*+)[^"\n]*+")?'
+    rb'(?:, subrequest: "[^"\n]*+")?(?:, upstream: "([^?"\n]*+)[^"\n]*+")?(?:, host: "([^"\n]*+)")?'
 )
 _COUNTED: Final = rb"((?:limiting requests|delaying request), excess: |client intended to send too large \w*[ ]?body: )"
 _KEYS: Final = by_line(

@@ -23,7 +23,7 @@ from mattegate.doctor.readers.logs.kinds import Kind
 from mattegate.doctor.readers.logs.looking import Looking
 
 _MOST_KEYS: Final = 16_384
-_LOOKED_AT: Final = 256
+_LOOKED_AT: Final = 64
 _MOST_LEFT: Final = 1_024
 
 
@@ -100,7 +100,8 @@ class Runs:
             known.kinds[key].again(run.newest[key], times=run.times[key])
         fresh = [key for key in run.times if key not in told and key not in known.foreign]
         worth = fresh if keys.strict else self._worth(fresh, keys, run)
-        foreign = self._learn(shape, keys, known, worth, run) | (run.times.keys() - told - set(worth))
+        foreign = self._learn(shape, keys, known, worth, run)
+        foreign |= known.foreign & run.times.keys() if keys.strict else run.times.keys() - told - set(worth)
         return lines.only([place for place, key in enumerate(found) if key in foreign]) if foreign else _NO_LINES
 
     def _worth(self, fresh: Sequence[Key], keys: Keys, run: _Run) -> list[Key]:
@@ -116,10 +117,10 @@ class Runs:
         foreign = {key for key in worth[:exactly] if not self._look(shape, key, known, run)}
         known.foreign |= foreign
         left: dict[object, list[Key]] = defaultdict(list)
-        for key, what in zip(worth[exactly:], map(keys.left, worth[exactly:]), strict=True):
-            left[what].append(key)
+        for key in worth[exactly:]:
+            left[numberless(keys.left(key))].append(key)
         for what, alike in left.items():
-            if not self._leave(shape, alike, numberless(what), known, run):
+            if not self._leave(shape, alike, what, known, run):
                 foreign.update(alike)
         return foreign
 
