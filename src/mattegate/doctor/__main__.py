@@ -21,7 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # a name that is no UTF-8 must not end the report
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = run(sys.argv[1:] if argv is None else argv, _standard_input(), sys.stdout, sys.stderr, prog="mattegate-doctor")
+        code = run(
+            sys.argv[1:] if argv is None else argv, _standard_input(), sys.stdout, sys.stderr, prog="mattegate-doctor"
+        )
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -337,11 +337,16 @@ def _ask_elsewhere(state: State) -> Word:
         )
     if end.outcome is Outcome.UNDECIDED or status is None:
         raise Undecided("what auth_request is answered")
+    return _heard(status, lines[-1], end, asked.scope)
+
+
+def _heard(status: int, line: Directive, end: _End, scope: Scope) -> Word:
+    """What the subrequest's answer means: 2xx lets pass, 401 and 403 are handed on, everything else is a 500."""
     if 200 <= status < 300:
-        return Word(Say.PASSES, "auth_request", directive=lines[-1])
-    if end.mechanism == "body_size":  # the subrequest has the caller's Content-Length, and the limit of its own location
-        return Word(Say.REFUSES, "auth_request_body", 500, end.directive or asked.scope.directive)
-    return Word(Say.REFUSES, "auth_request", status if status in {401, 403} else 500, lines[-1])
+        return Word(Say.PASSES, "auth_request", directive=line)
+    if end.mechanism == "body_size":  # it has the caller's Content-Length, and the limit of its own location
+        return Word(Say.REFUSES, "auth_request_body", 500, end.directive or scope.directive)
+    return Word(Say.REFUSES, "auth_request", status if status in {401, 403} else 500, line)
 
 
 def _tried(state: State, line: Directive) -> _End | None:

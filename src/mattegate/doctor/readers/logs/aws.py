@@ -410,9 +410,7 @@ APIGW_COMMON: Final = Format(
     common_sketch,
     parse_common,
     keys=by_line(
-        rb'(\S+) \S+ \S+ \[[^\]\n]{1,40}\] ?"([^"?\n]*)[^"\n]*" ([45]\d\d) (?:\d+|-) '
-        + _UUID.encode()
-        + rb"(?:| \S+)",
+        rb'(\S+) \S+ \S+ \[[^\]\n]{1,40}\] ?"([^"?\n]*)[^"\n]*" ([45]\d\d) (?:\d+|-) ' + _UUID.encode() + rb"(?:| \S+)",
         left=2,
     ),
 )

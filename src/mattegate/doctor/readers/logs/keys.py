@@ -50,9 +50,7 @@ def by_facts(pattern: bytes, *, left: tuple[bytes, ...], start: bytes = b"") -> 
     )
 
 
-def by_members(
-    names: Iterable[str], *, paths: Iterable[str], left: Iterable[str], ports: Iterable[str] = ()
-) -> Keys:
+def by_members(names: Iterable[str], *, paths: Iterable[str], left: Iterable[str], ports: Iterable[str] = ()) -> Keys:
     """The same of lines of JSON: members by their names, wherever they stand; of ``paths`` what is before a query, of
     ``ports`` what is before a port.
     """

@@ -201,9 +201,7 @@ NGINX_JSON: Final = Format(
     json_sketch,
     parse_json,
     telling=("upstream_status",),
-    keys=by_members(
-        (*_STATUS, *_METHOD, *_CLIENT, *_HOST, "upstream_status"), paths=(*_PATH, "request"), left=_STATUS
-    ),
+    keys=by_members((*_STATUS, *_METHOD, *_CLIENT, *_HOST, "upstream_status"), paths=(*_PATH, "request"), left=_STATUS),
 )
 ACCESS: Final = Format(
     "access",

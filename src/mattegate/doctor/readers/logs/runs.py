@@ -116,10 +116,7 @@ class Runs:
         exactly = _LOOKED_AT if self._looking.kinds.full else len(worth)
         foreign = {key for key in worth[:exactly] if not self._look(shape, key, known, run)}
         known.foreign |= foreign
-        left: dict[object, list[Key]] = defaultdict(list)
-        for key in worth[exactly:]:
-            left[numberless(keys.left(key))].append(key)
-        for what, alike in left.items():
+        for what, alike in _by_what_is_left(worth[exactly:], keys).items():
             if not self._leave(shape, alike, what, known, run):
                 foreign.update(alike)
         return foreign
@@ -153,6 +150,16 @@ class Runs:
         if times:
             kind.again(newest, times=times)
         return True
+
+
+def _by_what_is_left(some: Sequence[Key], keys: Keys) -> dict[object, list[Key]]:
+    alike: dict[object, list[Key]] = defaultdict(list)
+    for key, left in zip(some, map(keys.left, some), strict=True):
+        alike[left].append(key)
+    found: dict[object, list[Key]] = defaultdict(list)
+    for left, several in alike.items():
+        found[numberless(left)] += several
+    return found
 
 
 _NO_LINES: Final = Lines((), (), ())
