@@ -50,6 +50,7 @@ def usual_requests(model: Model, around: Surroundings) -> Iterator[Request]:
         path = _path(model, server, host, around)
         if path is not None:
             yield from _set(path, host, _page(model, server.scope))
+            yield from _from_elsewhere(server, path, host)
 
 
 def _path(model: Model, server: Server, host: str, around: Surroundings) -> str | None:
@@ -82,6 +83,17 @@ def _set(path: str, host: str, page: Headers | None) -> Iterator[Request]:
     if page is not None:
         yield Request("POST", path, host, (*page, ("Content-Type", "multipart/form-data; boundary=b")))
     yield Request("POST", path, host, (_KEY, ("Content-Type", "image/png")), body_bytes=_UPLOAD, label="9 MB upload")
+
+
+def _from_elsewhere(server: Server, path: str, host: str) -> Iterator[Request]:
+    """The other callers there are, and what monitors and URL jobs ask: for the table of what each request gets."""
+    sent = (_KEY, ("Content-Type", "application/json"))
+    if any(listen.ipv6 for listen in server.listens):
+        yield Request("POST", path, host, sent, client="2001:db8::10", label="over IPv6")
+    behind = (*sent, ("X-Forwarded-For", "203.0.113.10"))
+    yield Request("POST", path, host, behind, client="10.0.0.10", label="through a load balancer")
+    yield Request("POST", path, host, sent, body_bytes=200, label="a job by URL")
+    yield Request("GET", "/health", host, label="health")
 
 
 # --- the page ----------------------------------------------------------------------------------------------------

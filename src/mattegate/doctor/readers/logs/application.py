@@ -45,10 +45,10 @@ _NEEDLES: Final = tuple(
 )
 _STATUS_FINDER: Final = re.compile(rb"4(?:0[13]|13|29)\b")
 _REFUSAL: Final = re.compile(
-    rb"blocked|c(?:onnection refused|redential|srf)|d(?:enied|isallow)|forbid|invalid (?:api|key|token|host|signature|cors"
-    rb"|auth|cred|http_host)|jwt|limit exceeded|not (?:allowed|permitted)|permission|quota|r(?:ate limit|eject)"
-    rb"|signature.{0,40}(?:match|expired|invalid)|to(?:o (?:many|large)|ken.{0,40}(?:expired|invalid))"
-    rb"|unauth(?:ori|enti)|4(?:01|03|13|29)\b(?<=[ =:\"\[(]4..)"
+    rb"blocked|c(?:onnection refused|redential|srf)|d(?:enied|isallow)|forbid|jwt|limit exceeded"
+    rb"|invalid (?:api|key|token|host|signature|cors|auth|cred|http_host)|not (?:allowed|permitted)|permission|quota"
+    rb"|r(?:ate limit|eject)|signature.{0,40}(?:match|expired|invalid)"
+    rb"|to(?:o (?:many|large)|ken.{0,40}(?:expired|invalid))|unauth(?:ori|enti)|4(?:01|03|13|29)\b(?<=[ =:\"\[(]4..)"
 )
 """Every alternative begins with a plain character, which makes it many times as fast."""
 _REQUEST: Final = re.compile(r'"([A-Z]{3,8} [^"\s]{1,2048} HTTP/[\d.]+)" (\d{3})(?: ([A-Z][A-Za-z ]{1,40}))?')

@@ -15,8 +15,8 @@ from mattegate.doctor.observation import Observation, Place
 from mattegate.doctor.readers.logs.blocks import blocks
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import STATUS, document, flat, matters
-from mattegate.doctor.readers.logs.kinds import Kinds
 from mattegate.doctor.readers.logs.keys import by_members
+from mattegate.doctor.readers.logs.kinds import Kinds
 from mattegate.doctor.readers.logs.line import Line, observed, shown, status_of, target
 from mattegate.doctor.readers.logs.moments import moment
 from mattegate.doctor.readers.protocol import Unreadable

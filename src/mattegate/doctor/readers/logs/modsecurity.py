@@ -16,8 +16,8 @@ from mattegate.doctor.observation import Headers, Observation, Place
 from mattegate.doctor.readers.logs.blocks import blocks
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import document, flat, headers
-from mattegate.doctor.readers.logs.kinds import Kinds
 from mattegate.doctor.readers.logs.keys import by_facts
+from mattegate.doctor.readers.logs.kinds import Kinds
 from mattegate.doctor.readers.logs.line import Line, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.lines import read_lines
 from mattegate.doctor.readers.logs.moments import moment
@@ -265,7 +265,8 @@ def _messages(found: Any) -> list[dict[str, Any]]:
 
 
 _KEYS: Final = by_facts(
-    rb'\[(?:id|uri|hostname|severity) "[^"]*"\]|\[client [^\]:]+|Access denied with code \d+ \(phase \d|, request: "[^?"]*',
+    rb'\[(?:id|uri|hostname|severity) "[^"]*"\]|\[client [^\]:]+|Access denied with code \d+ \(phase \d'
+    rb'|, request: "[^?"]*',
     left=(b"[id ", b"Access "),
 )
 MODSECURITY: Final = Format("modsecurity", (_FINDER,), sketch, parse, telling=("id", "phase", "uri"), keys=_KEYS)

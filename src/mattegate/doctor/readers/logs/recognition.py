@@ -35,9 +35,11 @@ from mattegate.doctor.readers.logs.nginx import ACCESS, NGINX_ACCESS, NGINX_ERRO
 from mattegate.doctor.readers.logs.squid import SQUID_ACCESS, SQUID_LOG
 from mattegate.doctor.readers.logs.traefik import TRAEFIK_ACCESS, TRAEFIK_JSON, TRAEFIK_LOG
 from mattegate.doctor.readers.logs.wrapping import unwrapped
-from mattegate.doctor.readers.protocol import Reader
+from mattegate.doctor.readers.protocol import HEAD_BYTES, Reader
 
 _LINES: Final = 400
+_CUT: Final = HEAD_BYTES // 2
+"""A head that is longer ends somewhere in a line; half a line may look like another program's whole one."""
 _TRANSCRIPT: Final = re.compile(
     r"^(?:[<>] ?)?HTTP/\d(?:\.\d)? \d{3}|^> ?[A-Z]{3,8} \S+ HTTP/\d"
     r"|^\* (?:Connected|Trying|connect to|Could not resolve)",
@@ -69,7 +71,10 @@ def _votes(head: str) -> tuple[Counter[str], bool]:
     seen: Counter[str] = Counter()
     alike = False
     formats = [shape.fresh() if shape.fresh else shape for shape in _STRICT]
-    for text in head.split("\n")[:_LINES]:
+    lines = head.split("\n")
+    if len(head) > _CUT and len(lines) > 1:
+        lines.pop()
+    for text in lines[:_LINES]:
         inner = unwrapped(text.encode("utf-8", "replace"))[0]
         shape = next((one for one in formats if one.sketch(inner) is not None), None)
         if shape is not None:

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Final
 
 from mattegate.doctor.observation import Observation, Place
+from mattegate.doctor.readers.logs.blocks import LONGEST
 from mattegate.doctor.readers.logs.candidates import Candidates
 from mattegate.doctor.readers.logs.formats import Format
 from mattegate.doctor.readers.logs.keys import Key, Keys, numberless
@@ -37,7 +38,8 @@ class Lines:
 
     def only(self, places: Sequence[int]) -> Lines:
         """Those at these places."""
-        return Lines(*([some[place] for place in places] for some in (self.raw, self.bare, self.numbers)))
+        raw, bare, numbers = self.raw, self.bare, self.numbers
+        return Lines([raw[at] for at in places], [bare[at] for at in places], [numbers[at] for at in places])
 
 
 class _Run:
@@ -52,7 +54,7 @@ class _Run:
     def example(self, key: Key) -> tuple[bytes, int]:
         """The first line of a key, and its number."""
         place = self._first[key]
-        return self._lines.raw[place], self._lines.numbers[place]
+        return self._lines.raw[place][:LONGEST], self._lines.numbers[place]
 
     @cached_property
     def _first(self) -> dict[Key, int]:
