@@ -71,7 +71,7 @@ def test_a_location_for_uploads_must_let_them_in() -> None:
 def test_many_servers_are_not_all_tried() -> None:
     """The requests that nobody asked for are bounded."""
     servers = "".join(f"server {{ server_name s{n}; location / {{ proxy_pass http://a; }} }}" for n in range(200))
-    assert len(review_tree(read_text(f"http {{ {servers} }}")).predictions) < 64 * 6 < 200 * 4
+    assert len(review_tree(read_text(f"http {{ {servers} }}")).predictions) <= 64 * 6
 
 
 def test_a_default_is_not_sure_beside_what_was_not_read() -> None:
