@@ -22,8 +22,8 @@ from mattegate.vocabulary.refusal import Refusal
 
 LATER = (
     ("why", "Tell why a request was refused, or what let it pass."),
-    ("doctor", "Tell which layer really refused a request, in anybody's nginx, CDN, cloud, browser or app."),
-    ("demo", "A faulty nginx in front of the gate, and the way to the answer, step by step."),
+    ("doctor", "Tell which layer really refused a request, with evidence and a fix that is tried out."),
+    ("demo", "Show how a refusal is found and mended, with a real nginx in front of a real server."),
     ("simulate", "Tell what would happen to a request, layer by layer, and what would let it pass."),
     ("keys", "Make, find, change and take back API keys."),
     ("identities", "Who pays: accounts with their tier, scopes and limits."),
@@ -43,7 +43,7 @@ EXAMPLES = (
     "mattegate --home /srv/mattegate serve --port 9000",
     "mattegate keys create --name alice --tier free",
     "mattegate why req_01M811EN4M7SXMWKN0G36DD4P8",
-    "curl -v https://api.example.com/v1/remove-bg 2>&1 | mattegate doctor -",
+    "mattegate doctor nginx /etc/nginx/nginx.conf --request 'POST /v1/remove-bg'",
 )
 
 
