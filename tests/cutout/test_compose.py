@@ -155,6 +155,16 @@ def test_two_subjects_share_a_box() -> None:
     assert subject_box(matte) == (400, 100, 1060, 600)
 
 
+@pytest.mark.parametrize(
+    ("shape", "row", "column"), [((31, 1400), 30, 0), ((1400, 31), 0, 30), ((1025, 1025), 1024, 1024)]
+)
+def test_a_single_pixel_at_the_far_border_is_found(shape: tuple[int, int], row: int, column: int) -> None:
+    """What is left over of the cells that specks are looked for in belongs to the picture too."""
+    matte = np.zeros(shape, np.uint8)
+    matte[row, column] = 255
+    assert subject_box(matte) == (column, row, column + 1, row + 1)
+
+
 @settings(deadline=None, max_examples=80)
 @given(width=st.integers(1, 1400), height=st.integers(1, 40), turned=st.booleans(), data=st.data())
 def test_one_rectangle_is_its_own_box(width: int, height: int, turned: bool, data: st.DataObject) -> None:

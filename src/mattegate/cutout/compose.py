@@ -91,11 +91,20 @@ def subject_box(matte: Plane) -> Box | None:
     return Box(around.left + x, around.top + y, around.left + x + width, around.top + y + height)
 
 
+def _in_whole_cells(mask: Plane, cell: int) -> Plane:
+    """The mask without what is left over of a cell at its borders; with space added there, if that is not empty."""
+    height, width = mask.shape
+    right, bottom = width // cell * cell, height // cell * cell
+    if right and bottom and not mask[bottom:].any() and not mask[:, right:].any():
+        return _cut(mask, Box(0, 0, right, bottom))
+    return np.pad(mask, ((0, -height % cell), (0, -width % cell)))
+
+
 def _without_specks(mask: Plane) -> Box | None:
     """A box, a little too large, around every island of ``mask`` that is not a speck."""
     height, width = mask.shape
     cell = -(-max(width, height) // _SPECK_SIDE)
-    even = _cut(mask, Box(0, 0, max(width // cell * cell, 1), max(height // cell * cell, 1)))
+    even = _in_whole_cells(mask, cell)
     size = -(-even.shape[1] // cell), -(-even.shape[0] // cell)
     small = np.asarray(
         cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8
