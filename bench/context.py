@@ -35,6 +35,8 @@ class Effort:
     vip_blocks: int = 6
     vip_requests_per_block: int = 8
     parity_models: tuple[str, ...] = MODELS
+    log_megabytes: int = 1_000
+    doctor_runs: int = 5
 
 
 FULL: Final = Effort()
@@ -48,6 +50,8 @@ QUICK: Final = Effort(
     vip_blocks=2,
     vip_requests_per_block=3,
     parity_models=("u2netp",),
+    log_megabytes=16,
+    doctor_runs=1,
 )
 
 

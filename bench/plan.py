@@ -9,6 +9,8 @@ from typing import Final
 from bench import (
     clients,
     decision,
+    doctor_logs,
+    doctor_nginx,
     gate_cost,
     http_request,
     memory,
@@ -57,5 +59,7 @@ MEASUREMENTS: Final = (
     Measurement("priority", ("vip_over_idle",), priority.measure),
     Measurement("decision", ("decision_us",), decision.measure),
     Measurement("gate_cost", ("refused_over_empty", "gate_added_ms"), gate_cost.measure),
+    Measurement(doctor_logs.NAME, doctor_logs.FIGURES, doctor_logs.measure),
+    Measurement(doctor_nginx.NAME, doctor_nginx.FIGURES, doctor_nginx.measure),
     Measurement("memory", ("memory_pss_mb", "memory_peak_pss_mb", "memory_growth"), memory.measure),
 )

@@ -71,6 +71,9 @@ TARGETS: Final = (
     Target("decision_us", "one decision of the gate, µs", 150.0),
     Target("refused_over_empty", "a refusal / an empty answer", 2.0),
     Target("gate_added_ms", "what the gate adds to a request, ms", 3.0),
+    Target("doctor_log_mb_s", "doctor, logs of 1 GB, the slowest of them, MB/s", 50.0, at_most=False),
+    Target("doctor_log_peak_mb", "… and its memory at most, MB"),
+    Target("doctor_nginx_5000_s", "doctor, an nginx configuration of 5,000 lines, s", 2.0),
 )
 """In the order in which they are printed."""
 

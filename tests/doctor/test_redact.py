@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import string
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mattegate.doctor.redact import clean, redact, safe, safe_headers
+from mattegate.doctor.secret_kinds import STEMS, WORDS
 
 _KEY = "sk_prod_qTo25NPKdGby_nsWjJmFHWl08kCFbMpB67WPQSGajeNn62nGsaA"
 _SIGV4 = (
@@ -239,3 +241,9 @@ def test_headers_are_judged_by_their_names() -> None:
 def test_a_huge_text_of_one_piece_is_done_at_once(piece: str) -> None:
     """No pattern looks at the same place again and again."""
     assert isinstance(safe(piece * (600_000 // len(piece))), str)
+
+
+def test_every_word_that_says_secret_begins_as_texts_are_searched() -> None:
+    """Texts without one of the stems are passed over, so each of the words must begin with one."""
+    beginnings = [re.split(r"[(\[?]", word)[0] for word in WORDS.split("|")]
+    assert all(re.match(STEMS, beginning) for beginning in beginnings)

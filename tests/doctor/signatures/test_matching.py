@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mattegate.doctor.answer import Certainty
 from mattegate.doctor.observation import Observation, Place
 from mattegate.doctor.signatures import BadSignatures, Matcher
 from mattegate.doctor.signatures.entry import load, parsed
-from mattegate.doctor.signatures.literals import literal
+from mattegate.doctor.signatures.literals import Literals, folded, literals
 from tests.doctor.signatures.regexes import nested_quantifier
 
 _HEAD = 'source = "x"\nverified = "x 1"\n'
@@ -185,23 +186,34 @@ def test_nested_quantifiers_are_seen(pattern: str, nested: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "text"),
+    ("pattern", "texts"),
     [
-        (r"^RBAC: access denied", "RBAC: access denied"),
-        (r'limiting requests, excess: (?P<x>[\d.]+) by zone "', "limiting requests, excess: "),
-        (r"AH00529: \S+ pcfg", "AH00529: "),
-        (r"colou?rs of a?z*", "rs of "),
-        (r"ab+c", ""),
-        (r"one|another", ""),
-        (r"(?i)connection refused", ""),
-        (r"(?:this|that) and (?i:other)", " and "),
-        (r"too large\. x{2,3}", "too large. "),
-        (r"[refused]+\d\w", ""),
+        (r"^RBAC: access denied", ["RBAC: access denied"]),
+        (r'limiting requests, excess: (?P<x>[\d.]+) by zone "', ["limiting requests, excess: "]),
+        (r"AH00529: \S+ pcfg", ["AH00529: "]),
+        (r"colou?rs of a?z*", ["rs of "]),
+        (r"ab+c", []),
+        (r"one|another", ["one", "another"]),
+        (r"one|\d\d|another", []),
+        (r"(?:this|that) and (?i:other)", [" and "]),
+        (r"(?:this|that)|(?P<name>[|)])other", []),
+        (r"too large\. x{2,3}", ["too large. "]),
+        (r"[refused]+\d\w", []),
     ],
 )
-def test_a_literal_is_only_what_must_be_there(pattern: str, text: str) -> None:
-    """Anything optional, chosen or repeated does not count."""
-    assert literal(pattern) == text
+def test_a_literal_is_only_what_must_be_there(pattern: str, texts: list[str]) -> None:
+    """Anything optional or repeated does not count; of several ways to match each has one."""
+    assert literals(pattern) == Literals(tuple(texts))
+
+
+@pytest.mark.parametrize("text", ["Error Code: 1010", "ERROR CODE: 1010", "error code: 1010 lımıt", "\u212aIND: 1"])
+def test_a_literal_of_any_case_is_looked_for_in_any(text: str) -> None:
+    """Whatever a pattern takes for the same letter is the same letter to the literal."""
+    pattern = r"(?i)error code: \d+|kind: \d"
+    found = literals(pattern)
+    assert found == Literals(("error code: ", "kind: "), any_case=True)
+    assert re.search(pattern, text)
+    assert any(certain in folded(text) for certain in found.texts)
 
 
 _TEXT = st.text(max_size=200)

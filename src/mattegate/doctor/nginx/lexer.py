@@ -13,17 +13,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from mattegate.doctor.nginx.directive import Directive
 
 DEEPEST: Final = 64
 """Blocks within blocks; nginx itself has no use for more than a dozen."""
 
-_SPACE: Final = frozenset(" \t\r\n")
+_SKIPPED: Final = re.compile(r"(?:[ \t\r\n\ufeff]++|#[^\n]*+)*+")
+_SIGNS: Final = frozenset({";", "{", "}", ""})
+_WORD: Final = re.compile(r"(?:[^ \t\r\n;{\\$]++|\$\{?|\\(?s:.)?)++")
+_QUOTED: Final = {quote: re.compile(rf"{quote}((?:[^\\{quote}]++|\\(?s:.))*+){quote}") for quote in "\"'"}
+_BEHIND_QUOTE: Final = frozenset({" ", "\t", "\r", "\n", ";", "{", ")", ""})
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPED: Final = {'"': '"', "'": "'", "\\": "\\", "t": "\t", "r": "\r", "n": "\n"}
-_PLAIN_WORD: Final = re.compile(r"[^\s;{\\$\"'#}][^\s;{\\$]*")
-"""A run of characters that mean nothing but themselves, taken at once because most words are that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,7 @@ class Problem:
     """Whether nginx would refuse the configuration for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One word, or one of ``;``, ``{`` and ``}`` (``sign``)."""
 
     text: str
@@ -166,77 +168,37 @@ class _Reader:
         raise Refused(self.line, "unexpected end of file, expecting terminating characters of a Lua block")
 
     def _next(self) -> Token | None:
-        self._skip()
-        if self._at >= len(self._text):
-            return None
-        char = self._text[self._at]
-        if char in ";{}":
+        text, skipped = self._text, _SKIPPED.match(self._text, self._at)
+        assert skipped is not None
+        self.line += text.count("\n", self._at, skipped.end())
+        self._at = skipped.end()
+        char = text[self._at : self._at + 1]
+        if char in _SIGNS:
             self._at += 1
-            return Token(char, self.line, sign=True)
-        if char in "\"'":
-            return self._quoted(char)
-        return self._word()
-
-    def _skip(self) -> None:
-        text, size = self._text, len(self._text)
-        while self._at < size:
-            char = text[self._at]
-            if char == "#":
-                end = text.find("\n", self._at)
-                self._at = size if end < 0 else end
-            elif char in _SPACE or char == "\ufeff":
-                self.line += char == "\n"
-                self._at += 1
-            else:
-                return
+            return Token(char, self.line, sign=True) if char else None
+        return self._quoted(char) if char in _QUOTED else self._word()
 
     def _quoted(self, quote: str) -> Token:
-        line, text = self.line, self._text
-        out: list[str] = []
-        self._at += 1
-        while self._at < len(text):
-            char = text[self._at]
-            if char == quote:
-                self._at += 1
-                self._demand_end(line)
-                return Token("".join(out), line)
-            if char == "\\" and self._at + 1 < len(text):
-                out.append(self._escape())
-                continue
-            self.line += char == "\n"
-            out.append(char)
-            self._at += 1
-        raise Refused(line, "a quoted string does not end")
-
-    def _demand_end(self, line: int) -> None:
+        found = _QUOTED[quote].match(self._text, self._at)
+        if found is None:
+            raise Refused(self.line, "a quoted string does not end")
+        token = self._token(found, found[1])
         following = self._text[self._at : self._at + 1]
-        if following and following not in " \t\r\n;{)":
-            raise Refused(line, f'unexpected "{following}"')
+        if following not in _BEHIND_QUOTE:
+            raise Refused(token.line, f'unexpected "{following}"')
+        return token
 
     def _word(self) -> Token:
-        line, text = self.line, self._text
-        out: list[str] = []
-        while self._at < len(text):
-            plain = _PLAIN_WORD.match(text, self._at) if not out else None
-            if plain is not None:
-                out.append(plain[0])
-                self._at = plain.end()
-                continue
-            char = text[self._at]
-            if char in _SPACE or char in ";{":
-                break
-            if char == "\\" and self._at + 1 < len(text):
-                out.append(self._escape())
-                continue
-            out.append(char)
-            self._at += 1
-            if char == "$" and text[self._at : self._at + 1] == "{":
-                out.append("{")
-                self._at += 1
-        return Token("".join(out), line)
+        found = _WORD.match(self._text, self._at)
+        assert found is not None
+        return self._token(found, found[0])
 
-    def _escape(self) -> str:
-        following = self._text[self._at + 1]
-        self._at += 2
-        self.line += following == "\n"
-        return _UNESCAPED.get(following, "\\" + following)
+    def _token(self, found: re.Match[str], word: str) -> Token:
+        line = self.line
+        self.line += found[0].count("\n")
+        self._at = found.end()
+        return Token(_ESCAPE.sub(_unescaped, word) if "\\" in word else word, line)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return _UNESCAPED.get(found[1], found[0])

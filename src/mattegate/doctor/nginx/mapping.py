@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
@@ -40,16 +41,24 @@ def evaluate(name: str, state: State, lookup: Variables) -> str | None:
 
 def definition_in(http: Scope, name: str) -> Directive | None:
     """The block that defines ``$name``."""
-    for block in http.own("map", "geo", "split_clients"):
-        if block.args and block.args[-1] == f"${name}":
-            return block
-    return None
+    return _definitions(http).get(f"${name}")
+
+
+@lru_cache(maxsize=8)
+def _definitions(http: Scope) -> Mapping[str, Directive]:
+    """By the variable; the first where there are several."""
+    blocks = [block for block in http.own("map", "geo", "split_clients") if block.args]
+    return {block.args[-1]: block for block in reversed(blocks)}
 
 
 def _never_set(name: str, state: State) -> str | None:
     """A variable that some ``set`` would give a value, but none has yet, is empty."""
-    setters = (line for block in state.http.directive.walk() for line in (block,) if block.name in _SETTERS)
-    return "" if any(line.args and line.args[0] == f"${name}" for line in setters) else None
+    return "" if f"${name}" in _set_somewhere(state.http) else None
+
+
+@lru_cache(maxsize=8)
+def _set_somewhere(http: Scope) -> frozenset[str]:
+    return frozenset(line.args[0] for line in http.directive.walk() if line.name in _SETTERS and line.args)
 
 
 _SETTERS: Final = frozenset({"set", "auth_request_set"})

@@ -20,11 +20,15 @@ class Scope:
     parent: Scope | None
     locations: list[Scope] = field(default_factory=list)
     _own: dict[str, list[Directive]] = field(default_factory=dict)
+    _places: dict[int, int] = field(default_factory=dict)
+    """Of each line, by its identity: lines may be equal."""
+    _inherited: dict[tuple[str, ...], list[Directive]] = field(default_factory=dict)
     _blocks: dict[int, Scope] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for child in self.directive.children:
+        for place, child in enumerate(self.directive.children):
             self._own.setdefault(child.name, []).append(child)
+            self._places[id(child)] = place
             if child.name == "location":
                 self.locations.append(Scope(child, self))
 
@@ -36,11 +40,13 @@ class Scope:
     def own(self, *names: str) -> list[Directive]:
         """The lines of these names that stand in this very block, in their order."""
         found = [line for name in names for line in self._own.get(name, ())]
-        return found if len(names) == 1 else sorted(found, key=self.directive.children.index)
+        return found if len(names) == 1 else sorted(found, key=lambda line: self._places[id(line)])
 
     def inherited(self, *names: str) -> list[Directive]:
         """The lines of these names that hold here: of the nearest block that has any."""
-        return next((found for scope in self.upwards() if (found := scope.own(*names))), [])
+        if names not in self._inherited:
+            self._inherited[names] = next((found for scope in self.upwards() if (found := scope.own(*names))), [])
+        return [*self._inherited[names]]
 
     def value(self, name: str, default: str = "") -> str:
         """The first argument of a directive that holds here."""

@@ -1,13 +1,14 @@
-"""A text that must be there for a pattern to match: looked for first, because that is many times cheaper.
+"""Texts of which one must be there for a pattern to match: looked for first, because that is many times cheaper.
 
-Only what is certain counts: plain characters outside of groups and classes, and nothing of a pattern that has a choice
-at its top or flags for the whole of it. No literal at all is always a right answer.
+Only what is certain counts: plain characters outside of groups and classes, one text for each alternative at the
+pattern's top, and nothing of a pattern with flags for the whole of it. No literal at all is always a right answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 TOKEN: Final = re.compile(
@@ -17,39 +18,54 @@ TOKEN: Final = re.compile(
 """A pattern's parts, one after the other: an escape, a class, a group's beginning or end, a repetition, a character."""
 
 _LEAST: Final = 3
+_ANY_CASE: Final = "(?i)"
+_FLAGS: Final = re.compile(r"\(\?[aiLmsux]+\)")
 
 
-def literal(pattern: str) -> str:
-    """The longest text that whatever matches ``pattern`` contains; empty where there is none worth looking for."""
+@dataclass(frozen=True, slots=True)
+class Literals:
+    """What a pattern is ruled out by."""
+
+    texts: tuple[str, ...] = ()
+    """Whatever matches contains one; empty where nothing is certain."""
+    any_case: bool = False
+    """Whether they are to be looked for in a text that was :func:`folded`."""
+
+
+def literals(pattern: str) -> Literals:
+    """The longest text of each alternative; none at all where one has none worth looking for."""
     tokens = TOKEN.findall(pattern)
-    if _chooses(tokens):
-        return ""
-    longest = max(_runs(tokens), key=len, default="")
-    return longest if len(longest) >= _LEAST else ""
+    any_case = tokens[:1] == [_ANY_CASE]
+    if any(_FLAGS.fullmatch(part) for part in tokens[any_case:]):
+        return Literals()
+    found = [max(_runs(parts), key=len, default="") for parts in _alternatives(tokens[any_case:])]
+    if min(map(len, found)) < _LEAST:
+        return Literals()
+    return Literals(tuple(map(folded, found)) if any_case else tuple(found), any_case)
 
 
-def _chooses(tokens: list[str]) -> bool:
-    """Whether there is a choice outside of all groups, or a flag for the whole."""
-    return any(part == "|" for part in _outside(tokens)) or any(re.fullmatch(r"\(\?\w+\)", part) for part in tokens)
+def folded(text: str) -> str:
+    """A text in which letters that differ by their case alone are equal, to a pattern as well."""
+    return text.casefold().replace("\u0131", "i")
 
 
-def _outside(tokens: list[str]) -> Iterator[str]:
-    """The tokens outside of all groups; a group itself is told as ``(``."""
+def _alternatives(tokens: Sequence[str]) -> list[list[str]]:
+    """The tokens of each alternative outside of all groups; a group itself is told as ``(``."""
+    found: list[list[str]] = [[]]
     depth = 0
     for part in tokens:
-        if part.startswith("(") and not part.endswith(")"):
-            if depth == 0:
-                yield "("
-            depth += 1
-        elif part == ")":
-            depth -= 1
+        opens = part.startswith("(")
+        if depth == 0 and part == "|":
+            found.append([])
         elif depth == 0:
-            yield part
+            found[-1].append("(" if opens else part)
+        depth += opens - (part == ")")
+    return found
 
 
-def _runs(tokens: list[str]) -> Iterator[str]:
+def _runs(parts: Sequence[str]) -> Iterator[str]:
     run = ""
-    for part in _outside(tokens):
+    for part in parts:
         char = _plain(part)
         if char:
             run += char

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.causes import in_command
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.signatures.entry import FACTS, Match, Pattern, Signature, Spot, Where, signatures
-from mattegate.doctor.signatures.literals import literal
+from mattegate.doctor.signatures.literals import Literals, folded, literals
 
 if TYPE_CHECKING:
     from mattegate.doctor.observation import Headers, Observation
@@ -63,13 +63,13 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """An entry, and the one text that is cheapest to rule it out by."""
+    """An entry, and the texts that are cheapest to rule it out by."""
 
     order: int
     entry: Signature
     spot: Spot
-    literal: str
-    """Must stand at the spot; empty where nothing is certain."""
+    certain: Literals
+    """One of them must stand at the spot."""
     something: bool
     """Whether there must be a text at the spot at all."""
 
@@ -77,25 +77,26 @@ class _Tried:
     def of(cls, order: int, entry: Signature) -> _Tried:
         best = max(entry.match.patterns, key=_cheapness, default=None)
         if best is None:
-            return cls(order, entry, Spot(Where.MEMBER, "message"), "", something=False)
-        return cls(order, entry, best.spot, literal(best.regex.pattern), something=not best.regex.search(""))
+            return cls(order, entry, Spot(Where.MEMBER, "message"), Literals(), something=False)
+        return cls(order, entry, best.spot, literals(best.regex.pattern), something=not best.regex.search(""))
 
 
 def _cheapness(pattern: Pattern) -> tuple[bool, bool, bool, int]:
     """A text that must be there first, the body last, a long literal before a short one."""
-    certain = literal(pattern.regex.pattern)
-    return not pattern.regex.search(""), pattern.spot.name != "body", bool(certain), len(certain)
+    certain = literals(pattern.regex.pattern)
+    shortest = min(map(len, certain.texts), default=0)
+    return not pattern.regex.search(""), pattern.spot.name != "body", bool(certain.texts), shortest
 
 
 class _Listed:
     """The entries for one format and status, by the text that rules them out."""
 
     def __init__(self, entries: Iterable[_Tried]) -> None:
-        groups: dict[Spot, list[tuple[str, _Tried]]] = defaultdict(list)
+        groups: dict[Spot, list[_Tried]] = defaultdict(list)
         self._always: list[_Tried] = []
         for tried in entries:
             if tried.something:
-                groups[tried.spot].append((tried.literal, tried))
+                groups[tried.spot].append(tried)
             else:
                 self._always.append(tried)
         self._groups = tuple((spot, tuple(group)) for spot, group in groups.items())
@@ -105,8 +106,17 @@ class _Listed:
         left = list(self._always)
         for spot, group in self._groups:
             if text := texts.at(spot):
-                left += [tried for certain, tried in group if certain in text]
+                left += _standing(text, group)
         return [tried.entry for tried in sorted(left, key=_order)]
+
+
+def _standing(text: str, group: Iterable[_Tried]) -> Iterator[_Tried]:
+    """Those whose literals stand in a text."""
+    plain, lower = text.__contains__, folded(text).__contains__
+    for tried in group:
+        texts = tried.certain.texts
+        if not texts or any(map(lower if tried.certain.any_case else plain, texts)):
+            yield tried
 
 
 def _order(tried: _Tried) -> int:

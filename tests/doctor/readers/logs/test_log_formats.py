@@ -291,6 +291,14 @@ def test_what_json_lines_explain() -> None:
     assert told["mattegate"]["key_id"] == "abcdefghijkl"
 
 
+def test_traefiks_access_line_with_the_entry_point_of_its_log() -> None:
+    """Traefik's access lines name the entry point, as the lines of its own log do."""
+    members = {"ClientHost": "192.0.2.1", "DownstreamStatus": 403, "OriginStatus": 0, "RequestMethod": "GET"}
+    members |= {"RequestPath": "/a", "RouterName": "api@docker", "entryPointName": "websecure", "level": "info"}
+    seen = one(json.dumps(members | {"msg": "", "time": "2026-01-02T03:04:05Z"}) + "\n")
+    assert (seen.format, seen.status, seen.request, seen.client) == ("traefik-log", 403, "GET /a", "192.0.2.1")
+
+
 _UUID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 _LINES = {
     "apache 2.2": (

@@ -31,6 +31,13 @@ def test_sound_logs(text: str, name: str, reader: str) -> None:
     assert recognising(text, name) == [reader]
 
 
+def test_a_head_that_ends_within_a_line_is_not_two_programs() -> None:
+    """The beginning of a line of Traefik's is a whole one of Apache's; what the head cuts off does not count."""
+    line = '192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "GET / HTTP/1.1" 403 9 "-" "-" 5 "api@docker" "-" 0ms\n'
+    text = line * 1_000
+    assert recognising(text[: 65_536 // len(line) * len(line) + line.index(" 5 ")]) == ["traefik-log"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

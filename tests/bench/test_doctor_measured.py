@@ -1,0 +1,59 @@
+"""The logs and the configuration that the doctor is measured with are what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import doctor_log_driver, doctor_nginx
+from bench.context import QUICK, Bench
+from mattegate.doctor.nginx.tree import read_file
+
+
+class Silent:
+    """An observer that does not look."""
+
+    def step(self, measurement: str, done: int, of: int) -> None:
+        """See :class:`bench.context.Observer`."""
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("access", 5), ("error", 200), ("scan", 4097), ("caddy", 200)])
+def test_each_log_has_the_kinds_it_is_made_of(name: str, kinds: int) -> None:
+    """A log that the reader took for something else would be read in no time."""
+    found = doctor_log_driver.read(name, 2_000_000)
+    assert found["kinds"] == kinds
+    assert found["mb_per_s"] > 0
+
+
+def test_every_piece_of_a_scan_asks_for_other_paths() -> None:
+    """The log never says the same line twice."""
+    _, make = doctor_log_driver.LOGS["scan"]
+    log = doctor_log_driver.MadeUp(make, 2_000_000)
+    pieces = [log.read() for _ in range(3)]
+    lines = b"".join(pieces).splitlines()
+    assert len(set(lines)) == len(lines) > 20_000
+
+
+def test_logs_are_told_one_after_another() -> None:
+    """A line of JSON for each, with the memory so far."""
+    told = [json.loads(line) for line in doctor_log_driver.told(1)]
+    assert [name for log in told for name in log] == list(doctor_log_driver.LOGS)
+    assert all(log["peak_mb"] > 0 for each in told for log in each.values())
+
+
+def test_the_configuration_has_as_many_lines_as_it_says(tmp_path: Path) -> None:
+    """Counted over all files; nginx would start with it, and every include is found."""
+    first = doctor_nginx.write(tmp_path)
+    assert sum(file.read_text("utf-8").count("\n") for file in tmp_path.rglob("*.conf")) == doctor_nginx.LINES
+    tree = read_file(first)
+    assert tree.problems == ()
+    assert len(tree.files) > 40
+
+
+def test_the_doctor_answers_about_the_configuration(tmp_path: Path) -> None:
+    """The whole command is timed, and gives an answer."""
+    with Bench(tmp_path, QUICK, Silent()) as bench:
+        found = doctor_nginx.measure(bench)
+    assert found.figures["doctor_nginx_5000_s"] > 0
