@@ -6,7 +6,7 @@ Rules of this file:
    nothing but a clue that is proven by itself makes it proven.
 2. Whoever answered last in a chain was reached: where an inner layer is proven to have answered a request, an outer
    layer's clue about the same request and status falls by one step, and says why. It is never dropped.
-3. Where a proxy changed a request and the application then refused it for just that, the change is proven to be the cause.
+3. Where a proxy changed a request and the application refused it for just that, the change is proven the cause.
 4. The best finding comes first: by certainty, then by how many origins agree, then from the outside in.
 """
 

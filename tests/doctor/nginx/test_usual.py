@@ -7,6 +7,7 @@ import pytest
 from mattegate.doctor.answer import Certainty
 from mattegate.doctor.nginx.request import Request
 from mattegate.doctor.nginx.review.run import review_tree
+from mattegate.doctor.nginx.review.usual import MOST_SERVERS
 from mattegate.doctor.nginx.tree import read_text
 
 _CORS = """
@@ -71,7 +72,9 @@ def test_a_location_for_uploads_must_let_them_in() -> None:
 def test_many_servers_are_not_all_tried() -> None:
     """The requests that nobody asked for are bounded."""
     servers = "".join(f"server {{ server_name s{n}; location / {{ proxy_pass http://a; }} }}" for n in range(200))
-    assert len(review_tree(read_text(f"http {{ {servers} }}")).predictions) <= 64 * 6
+    reviewed = review_tree(read_text(f"http {{ {servers} }}"))
+    assert len(reviewed.predictions) <= MOST_SERVERS * 6
+    assert f"{200 - MOST_SERVERS} more servers" in reviewed.not_checked[0]
 
 
 def test_a_default_is_not_sure_beside_what_was_not_read() -> None:

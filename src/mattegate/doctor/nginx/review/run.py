@@ -18,7 +18,7 @@ from mattegate.doctor.nginx.review.limiting import limits
 from mattegate.doctor.nginx.review.pages import page_clues
 from mattegate.doctor.nginx.review.refusals import bypass, hidden_status, proxy_admitted, refusal, shadow
 from mattegate.doctor.nginx.review.standing import standing
-from mattegate.doctor.nginx.review.usual import unasked, usual_requests
+from mattegate.doctor.nginx.review.usual import MOST_SERVERS, unasked, usual_requests
 from mattegate.doctor.nginx.review.words import asked, place
 from mattegate.doctor.nginx.state import Surroundings
 from mattegate.doctor.nginx.values import UNKNOWN
@@ -66,7 +66,13 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
         predictions=tuple(predictions),
         checked=tuple(dict.fromkeys(asked(prediction.request) for prediction in predictions)),
         not_checked=tuple(
-            dict.fromkeys((*_not_checked(tree, predictions), *taken_for_granted(tree, predictions, around)))
+            dict.fromkeys(
+                (
+                    *([] if asked_for else _not_tried(model)),
+                    *_not_checked(tree, predictions),
+                    *taken_for_granted(tree, predictions, around),
+                )
+            )
         ),
         undecided=tuple(dict.fromkeys(_undecided(tree, predictions, asked_for=asked_for))),
         fixes=tuple({fix.cause: fix for fix in reversed(fixes)}.values()),
@@ -118,6 +124,13 @@ def _once(clues: Sequence[Clue]) -> Iterator[Clue]:
         if key not in seen:
             seen.add(key)
             yield clue
+
+
+def _not_tried(model: Model) -> Iterator[str]:
+    """The servers that are too many to try where nobody named a request."""
+    left = len(model.servers) - MOST_SERVERS
+    if left > 0:
+        yield f"{left} more servers: name a request and its host to have one of them looked at"
 
 
 def _not_checked(tree: Tree, predictions: Sequence[Prediction]) -> Iterator[str]:

@@ -37,7 +37,7 @@ _API_KEY: Final = ("X-API-Key", "sk_prod_example")
 _ORIGIN: Final = "https://app.example"
 _ROUTE: Final = "/v1/remove-bg"
 _UPLOAD: Final = 9_000_000
-_MOST_SERVERS: Final = 64
+MOST_SERVERS: Final = 24
 _MOST_PATHS: Final = 64
 _LITERAL_ORIGIN: Final = re.compile(r"https?://[\w.-]+(?::\d{1,5})?")
 _FOR_UPLOADS: Final = re.compile(r"upload|remove-?bg|rembg|rmbg|matting|image|photo|picture", re.IGNORECASE)
@@ -45,7 +45,7 @@ _FOR_UPLOADS: Final = re.compile(r"upload|remove-?bg|rembg|rmbg|matting|image|ph
 
 def usual_requests(model: Model, around: Surroundings) -> Iterator[Request]:
     """For each server that passes requests on: the key, the page, the big upload, by IPv4."""
-    for server in model.servers[:_MOST_SERVERS]:
+    for server in model.servers[:MOST_SERVERS]:
         host = first_name([server])
         path = _path(model, server, host, around)
         if path is not None:
