@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ from tests.claims import claims, recommendations
 
 _CLAIMED = frozenset(test for claim in (*claims(), *recommendations()) for test in claim.tests)
 _CACHE = Path(os.environ.get("MATTEGATE_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
+
+
+def pytest_configure() -> None:
+    """Children are interrupted as from a terminal, also where whoever runs the tests ignores that signal."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

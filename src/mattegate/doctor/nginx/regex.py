@@ -8,8 +8,12 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
-from re import _constants, _parser  # type: ignore[attr-defined]  # the only public face of a parsed pattern
+from importlib import import_module
 from typing import Any, Final
+
+_constants: Any = import_module("re._constants")
+_parser: Any = import_module("re._parser")
+"""Python's own reader of patterns: there is no public one."""
 
 _NAMED: Final = re.compile(r"\(\?<(?![=!])")
 _POSIX: Final = {
