@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 16_384
 """Characters of a text that are searched: no more of an answer's body is kept, and no honest log line is longer."""
+
+_REMEMBERED: Final = 16
+"""Texts of which it is remembered what stands in them: a layer's refusals mostly have one page and one server."""
 
 _UNKNOWN: Final = MappingProxyType(
     {
@@ -99,24 +103,27 @@ class _Listed:
                 groups[tried.spot].append(tried)
             else:
                 self._always.append(tried)
-        self._groups = tuple((spot, tuple(group)) for spot, group in groups.items())
+        self._groups = tuple(
+            (spot, lru_cache(maxsize=_REMEMBERED)(partial(_standing, tuple(group)))) for spot, group in groups.items()
+        )
 
     def likely(self, texts: _Texts) -> list[Signature]:
         """Those that may fit, in the order of the files."""
         left = list(self._always)
-        for spot, group in self._groups:
+        for spot, standing in self._groups:
             if text := texts.at(spot):
-                left += _standing(text, group)
+                left += standing(text)
         return [tried.entry for tried in sorted(left, key=_order)]
 
 
-def _standing(text: str, group: Iterable[_Tried]) -> Iterator[_Tried]:
+def _standing(group: Iterable[_Tried], text: str) -> tuple[_Tried, ...]:
     """Those whose literals stand in a text."""
     plain, lower = text.__contains__, folded(text).__contains__
-    for tried in group:
-        texts = tried.certain.texts
-        if not texts or any(map(lower if tried.certain.any_case else plain, texts)):
-            yield tried
+    return tuple(
+        tried
+        for tried in group
+        if not tried.certain.texts or any(map(lower if tried.certain.any_case else plain, tried.certain.texts))
+    )
 
 
 def _order(tried: _Tried) -> int:

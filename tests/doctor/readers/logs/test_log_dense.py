@@ -119,6 +119,21 @@ _MAKERS: dict[str, Callable[[int], str]] = {
         f"{'permission denied' if n % 2 else 'token expired, HTTP 401'}"
     ),
 }  # fmt: skip
+_OTHER_APPS: dict[str, Callable[[int], str]] = {
+    "uvicorn": lambda n: (
+        f'INFO:     192.0.2.{n % 5}:{40_000 + n} - "GET /files/{1_000 + n % 3}?n={n} HTTP/1.1" '
+        f"{401 + n % 2 * 2} Forbidden"
+    ),
+    "other addresses": lambda n: (
+        f"[03:04:{n % 60:02}] WARN id={n * 7919:032x} client 200{n % 2}:db8::{1_110 + n % 3}: permission denied "
+        f"after {n} tries"
+    ),
+    "paths of identifiers": lambda n: (
+        f"2026-01-02T03:04:{n % 60:02}.{n:06}Z req={n:08x} "
+        f'"POST /img{2_000 + n % 4}/{0xABCDEF01 + n % 2:x} HTTP/1.1" 403'
+    ),
+    "JSON": lambda n: _json(level="warn", ts=n, msg="access denied", path=f"/a/{5_000 + n % 3}", ip=f"10.0.0.{n % 5}"),
+}
 _WRAPPED: dict[str, Callable[[int], str]] = {
     "compose": lambda n: f"web-1  | {_access(n)}" if n % 4 else f"api-1  | {_MAKERS['app-log'](n)}",
     "kubernetes": lambda n: f"2026-01-02T03:04:05.{n:09}Z stderr F {_error(n)}",
@@ -132,7 +147,14 @@ _LINES = 3_000
 
 def _told(seen: Observation) -> tuple[object, ...]:
     explains = tuple(seen.fields.get(name) for name in ("zone", "file", "upstream_status", "terminatingRuleId"))
-    return seen.format, re.sub(r"\d+", "0", seen.message), seen.status, seen.request, seen.client, *explains
+    return (
+        seen.format,
+        re.sub(r"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b|\d+", "0", seen.message),
+        seen.status,
+        seen.request,
+        seen.client,
+        *explains,
+    )
 
 
 def _counts(seen: Iterator[Observation] | list[Observation]) -> Counter[tuple[object, ...]]:
@@ -143,11 +165,11 @@ def _counts(seen: Iterator[Observation] | list[Observation]) -> Counter[tuple[ob
     return counts
 
 
-@pytest.mark.parametrize("name", [*_MAKERS, *_WRAPPED])
+@pytest.mark.parametrize("name", [*_MAKERS, *_OTHER_APPS, *_WRAPPED])
 def test_counted_by_keys_as_line_by_line(name: str) -> None:
     """A long log gives the kinds and counts of its pieces, which are too short for keys."""
-    lines = [f"{(_MAKERS | _WRAPPED)[name](n)}\n" for n in range(_LINES)]
-    reader = "mixed" if name in _WRAPPED else name
+    lines = [f"{(_MAKERS | _OTHER_APPS | _WRAPPED)[name](n)}\n" for n in range(_LINES)]
+    reader = "app-log" if name in _OTHER_APPS else "mixed" if name in _WRAPPED else name
     pieces = ("".join(lines[at : at + 100]) for at in range(0, _LINES, 100))
     by_line = _counts(seen for piece in pieces for seen in read(piece, reader))
     assert _counts(read("".join(lines), reader)) == by_line

@@ -74,12 +74,15 @@ _FROM: Final = re.compile(
     r"\b(?:from|client|[Ii][Pp]|remote|addr(?:ess)?)[ =:]{1,3}[\"']?((?:\d{1,3}\.){3}\d{1,3}"
     r"|[0-9a-fA-F]{1,4}:[0-9a-fA-F:.]{2,45})"
 )
-_VARYING: Final = re.compile(rb"\d+|\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
+_VARYING: Final = re.compile(rb"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b|\d+")
 _COUNTING: Final = re.compile(
-    rb"[0-9](?:[0-9]{3,}+(?:[/-]\d\d[/-]\d\d[T ][\d:.,]+|)|\d:\d\d:\d\d[\d.,]*+|(?<![\w.]\d)\d?(?![\w.:]))"
+    rb"[0-9](?:(?<![\w./:-]\d)(?:"
+    rb"[0-9]{3,}+(?:[/-]\d\d[/-]\d\d[T ][\d:.,]+|(?!:[0-9a-f:]))|\d:\d\d:\d\d[\d.,]*+|\d?(?![\w.:]))"
+    rb"|(?<=\d:\d)(?:(?<=\.\d:\d)|(?<=\.\d\d:\d)|(?<=\.\d\d\d:\d))\d*+)"
 )
-"""Times, long numbers and lone short ones: no status, and nothing of an address or a path like ``/v1``."""
-_ID: Final = re.compile(rb"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
+"""Times, ports, and numbers that stand alone, but for those of three digits, which may be statuses. Nothing of an
+address or a path."""
+_ID: Final = re.compile(rb"(?<![\w/.-])(?=[a-f]*\d)[0-9a-f-]{8,}\b")
 _SHOWS_IDS: Final = 8_192
 _LOG_SHAPE: Final = re.compile(
     r"^(?:\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\[?\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:|(?:TRACE|DEBUG|INFO"

@@ -1,7 +1,8 @@
 """What a family says of each of its formats: where a line may matter, what kind it is, and all that it says.
 
 The three steps go from cheap to dear. ``finders`` run over whole blocks; ``sketch`` runs on each line they find;
-``parse`` runs once for each kind of line.
+``parse`` runs once for each kind of line. Where nearly every line is found, ``keys`` run over whole blocks as well, and
+``sketch`` on one line of each key.
 """
 
 from __future__ import annotations

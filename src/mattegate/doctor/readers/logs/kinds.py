@@ -23,7 +23,7 @@ COARSE_KINDS: Final = 512
 PASSING_KINDS: Final = 256
 _MOST_SKETCHES: Final = 32_768
 _KEPT_LINE: Final = 2_048
-_VARYING: Final = re.compile(r"\d+|\b(?=[a-f]*\d)[0-9a-f-]{8,}\b")
+_VARYING: Final = re.compile(r"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b|\d+")
 _NONE: Final = Format("app-log", (), lambda line: None, lambda line: None)
 
 Told = Callable[[Format, bytes], Observation | None]
