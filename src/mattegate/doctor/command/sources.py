@@ -60,7 +60,7 @@ def looks_like_nginx(head: str, name: str) -> bool:
     return bool(_NGINX.search(head) or _NGINX.search(unpasted(head)))
 
 
-def read_source(name: str, stdin: BinaryIO, *, as_name: str = "", roots: Sequence[Path] = (), most: int = 0) -> Read:
+def read_source(name: str, stdin: BinaryIO, *, as_name: str = "", roots: Sequence[Path] = ()) -> Read:
     """Read one input, ``-`` for standard input. Raises :class:`BadInput`."""
     try:
         if name == STDIN:

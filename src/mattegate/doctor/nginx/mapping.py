@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
@@ -207,8 +207,3 @@ def secure_link_expires(state: State, lookup: Variables) -> str:
     """``$secure_link_expires``."""
     lines = state.scope.inherited("secure_link")
     return lookup.expand(lines[-1].args[0]).partition(",")[2] if lines else ""
-
-
-def real_ip_networks(lines: Iterable[Directive]) -> list[str]:
-    """The networks of ``set_real_ip_from``."""
-    return [line.args[0] for line in lines if line.args]

@@ -48,14 +48,9 @@ def _compiled(pattern: str, *, ignore_case: bool) -> tuple[re.Pattern[str], bool
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return re.compile(_dollar(text), flags), _risky(_parser.parse(text, flags), inside=False)
+            return re.compile(text, flags), _risky(_parser.parse(text, flags), inside=False)
     except (re.error, RecursionError, OverflowError) as error:
         raise Untranslated(f"the pattern {pattern} cannot be read: {error}") from error
-
-
-def _dollar(text: str) -> str:
-    """PCRE's ``$`` also matches before a last line feed, as Python's does: nothing to change."""
-    return text
 
 
 _REPEATS: Final = frozenset({_constants.MAX_REPEAT, _constants.MIN_REPEAT})

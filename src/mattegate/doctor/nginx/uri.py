@@ -74,10 +74,7 @@ def _normalised(path: str, *, merge: bool) -> str:
                 segments.append("")
             continue
         segments.append(part)
-    return ("/" + "/".join(segments)).replace(_ESCAPED_SLASHLIKE, "")
-
-
-_ESCAPED_SLASHLIKE: Final = "\x00"
+    return "/" + "/".join(segments)
 
 
 def _decoded(path: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 from mattegate.doctor.nginx import mapping
 from mattegate.doctor.nginx.credentials import basic
@@ -250,9 +249,4 @@ _OF_THE_HEAD: Final = frozenset(
      "request_filename"}
 )  # fmt: skip
 """What comes from the request line and the headers."""
-_EMPTY: Final = frozenset({"limit_rate", "request_body", "ssl_client_cert_absent"})
-
-
-def decoded(text: str) -> str:
-    """Escapes taken off, one byte a character."""
-    return unquote(text, "latin-1")
+_EMPTY: Final = frozenset({"limit_rate"})
