@@ -52,7 +52,7 @@ doctor: ## write dist/mattegate-doctor.pyz: the doctor in one file, for any Pyth
 
 lock: ## pin everything that pyproject.toml and requirements/dev.in ask for
 	@$(LOCK) pyproject.toml --output-file requirements/runtime.lock
-	@$(LOCK) pyproject.toml --extra heic --extra redis requirements/dev.in --output-file requirements/dev.lock
+	@$(LOCK) pyproject.toml --extra heic --extra redis --extra policies requirements/dev.in --output-file requirements/dev.lock
 	@$(LOCK) requirements/gradio.in --output-file requirements/gradio.lock
 
 clean: ## remove what can be made again
