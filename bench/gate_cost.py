@@ -1,7 +1,9 @@
 """What the gate costs, measured over HTTP on loopback, one keep-alive connection each, in turn.
 
 *A refusal over an empty answer*: a well-formed key that nobody knows, refused with its explanation and its record on
-the disk, against a bare ASGI 204 on the same server with the same settings; batches of requests, one ratio a pair.
+the disk, against a bare ASGI 204 on the same server with the same settings; batches of requests, one ratio a pair. The
+head is the same each time, as it is of a client that tries again with a wrong key; ``refused_varying_ratio`` is that of
+heads which are never those of the request before, so that nothing remembered of the connection helps.
 
 *What the gate adds*: a cut-out of a small picture with an API key of a tier with a quota, books on the disk, against
 the same data plane without a gate; the engine of both answers at once. The difference of the two, pair by pair.
@@ -13,7 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -41,11 +43,15 @@ class _Server:
 
     def ask(self, request: bytes, times: int) -> float:
         """Seconds for one of ``times`` requests, each answered before the next is sent."""
+        return self.ask_all([request] * times)
+
+    def ask_all(self, requests: Sequence[bytes]) -> float:
+        """Seconds for one of these, each answered before the next is sent."""
         begin = perf_counter()
-        for _ in range(times):
+        for request in requests:
             self.connection.sendall(request)
             _read_answer(self.connection)
-        return (perf_counter() - begin) / times
+        return (perf_counter() - begin) / len(requests)
 
 
 def measure(bench: Bench) -> Outcome:
@@ -62,6 +68,10 @@ def measure(bench: Bench) -> Outcome:
         without_key = alternate(
             lambda _: gated.ask(nobody, _BATCH), lambda _: empty.ask(nobody, _BATCH), pairs=_PAIRS // 2, warm=1
         )
+        strangers = [_request("GET", "/v1/whoami", mint("sk_prod_").text) for _ in range(_BATCH)]
+        varying = alternate(
+            lambda _: gated.ask_all(strangers), lambda _: empty.ask_all(strangers), pairs=_PAIRS // 2, warm=1
+        )
         cutout = _request("POST", "/v1/remove-bg", gated.key, _small_png())
         added = alternate(
             lambda _: gated.ask(cutout, _CUTOUTS), lambda _: plain.ask(cutout, _CUTOUTS), pairs=_PAIRS, warm=2,
@@ -73,6 +83,7 @@ def measure(bench: Bench) -> Outcome:
         __doc__ or "",
         {
             "refused_ratio": refusals.ratio.as_json(),
+            "refused_varying_ratio": varying.ratio.as_json(),
             "refused_without_a_key_ratio": without_key.ratio.as_json(),
             "refused_us": Spread.of(refusals.first).scaled(1e6).as_json(1),
             "empty_us": Spread.of(refusals.second).scaled(1e6).as_json(1),

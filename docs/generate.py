@@ -10,7 +10,8 @@ from mattegate.config.schema import SETTINGS, TIERS, default_of, literal, variab
 from mattegate.config.settings import Settings
 from mattegate.config.tiers import KEYS, words_of
 from mattegate.cutout.models.catalogue import built_in
-from mattegate.vocabulary.reasons import REASONS, Reason
+from mattegate.vocabulary.reason import Reason
+from mattegate.vocabulary.reasons import REASONS
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -19,6 +19,7 @@ from mattegate.config.settings import Settings
 from mattegate.cutout.engine.pool import WorkerPool
 from mattegate.cutout.engine.protocol import Engine
 from mattegate.cutout.models.library import ModelLibrary
+from mattegate.vocabulary.facts import FactName
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mattegate.serving.app import Answering
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.metrics import Metrics, Sources
+    from mattegate.serving.proving.prover import Prover
     from mattegate.serving.rulekeeper import RuleKeeper
     from mattegate.serving.server import Vitals
     from mattegate.tasks.leaks import LeakWatch
@@ -79,8 +81,16 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
             records=books.records,
             used_keys=books.used_keys,
             thread=thread,
+            provers=build_provers(books),
         )
         yield OpenGate(Gatehouse(parts), rules, books, thread)
+
+
+def build_provers(books: Books) -> Mapping[FactName, Prover]:
+    """Who judges the strong credentials."""
+    from mattegate.serving.proving.signatures import SignatureProver  # noqa: PLC0415
+
+    return {FactName.SIGNATURE: SignatureProver(books.accounts.secrets.keks)}
 
 
 def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callable[[], Settings]) -> None:
@@ -107,7 +117,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
         rereading = Rereading(settings, reread, partial(_apply, gate))
         leaks = LeakWatch(gate.books.keyring, gate.books.accounts.control)
         scheduler = build_scheduler(settings, gate, leaks)
-        vitals, engine = server.Vitals(), build_engine(settings)
+        vitals, engine, library = server.Vitals(), build_engine(settings), ModelLibrary(settings)
         sources = build_sources(settings, gate, engine, vitals)
         metrics = Metrics(version=__version__, routes=routes.NAMES, sources=sources)
         api = app.DataPlane(
@@ -116,7 +126,8 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
             gate.gatehouse,
             records=gate.books.records,
             standing=gate.books.usage.standing,
-            models=ModelLibrary(settings).offered,
+            models=library.offered,
+            proper_name=library.proper_name,
             echo=Echo(gate.books.tickets, prefix=settings.server.prefix, key_prefixes=key_prefixes(settings)),
             companions=(scheduler.run, lambda: on_hangup(log.reopen, rereading)),
             extra=build_self_service(settings, gate),

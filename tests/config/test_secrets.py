@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattegate.config.load import ConfigurationError
-from mattegate.config.secrets import VARIABLES, Secrets, create_secrets, load_secrets, rotate_pepper
+from mattegate.config.secrets import VARIABLES, Purpose, Secrets, create_secrets, load_secrets, rotate_secret
 from mattegate.vocabulary.secrets import Pepper
 
 FIRST, SECOND = sha256(b"first").hexdigest(), sha256(b"second").hexdigest()
@@ -52,7 +52,7 @@ def test_what_is_made_can_be_read(tmp_path: Path) -> None:
     """The first start makes a pepper and a seal, different ones, that only the owner can read."""
     folder = tmp_path / "home" / "secrets"
     made = create_secrets(folder)
-    assert sorted(path.name for path in made) == ["pepper-1", "seal"] == names(folder)
+    assert sorted(path.name for path in made) == ["kek-1", "pepper-1", "seal", "token-1"] == names(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in made} == {0o600}
     loaded = load_secrets(folder)
@@ -88,13 +88,15 @@ def test_the_umask_does_not_decide_who_can_read(tmp_path: Path, umask: int) -> N
 
 def test_secrets_are_not_printed(folder: Path) -> None:
     """No byte of them shows in a log line or a traceback that prints the value."""
-    assert repr(load_secrets(folder)) == "Secrets(peppers=Peppers(all=(Pepper(version=1),)))"
+    assert repr(load_secrets(folder)) == (
+        "Secrets(peppers={0}, keks={0}, token_seeds={0})".format("VersionedSecrets(all=(VersionedSecret(version=1),))")
+    )
 
 
 def test_a_new_pepper_joins_the_old_ones(folder: Path) -> None:
     """After a rotation new keys are kept under the new one, and old keys still prove themselves."""
     old = load_secrets(folder).peppers.current
-    assert [rotate_pepper(folder), rotate_pepper(folder)] == [2, 3]
+    assert [rotate_secret(folder, Purpose.PEPPER), rotate_secret(folder, Purpose.PEPPER)] == [2, 3]
     peppers = load_secrets(folder).peppers
     assert [pepper.version for pepper in peppers.all] == [1, 2, 3]
     assert (peppers.current.version, peppers.of(1)) == (3, old)
@@ -104,7 +106,7 @@ def test_a_new_pepper_joins_the_old_ones(folder: Path) -> None:
 def test_versions_are_numbers_not_words(folder: Path) -> None:
     """The tenth pepper comes after the ninth."""
     for _ in range(9):
-        rotate_pepper(folder)
+        rotate_secret(folder, Purpose.PEPPER)
     assert load_secrets(folder).peppers.current.version == 10
 
 
@@ -113,7 +115,7 @@ def test_other_files_are_no_peppers(folder: Path) -> None:
     for name in ("pepper-2~", "pepper-02", "pepper-", ".pepper-2.new", "pepper-2.bak", "README"):
         written(folder / name, "x")
     assert load_secrets(folder).peppers.current.version == 1
-    assert rotate_pepper(folder) == 2
+    assert rotate_secret(folder, Purpose.PEPPER) == 2
 
 
 @pytest.mark.parametrize(("name", "said"), [("pepper-1", "no API key can be checked"), ("seal", "it is missing")])
@@ -135,7 +137,7 @@ def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:
 
 def test_everything_that_is_wrong_is_told_at_once(folder: Path) -> None:
     """An operator mends it in one go."""
-    rotate_pepper(folder)
+    rotate_secret(folder, Purpose.PEPPER)
     written(folder / "pepper-1", "short")
     (folder / "pepper-2").chmod(0o644)
     (folder / "seal").unlink()
@@ -159,10 +161,10 @@ def test_a_folder_that_others_can_get_at_is_refused(folder: Path, mode: int) -> 
     folder.chmod(mode)
     (fault,) = faults(folder)
     assert "chmod 700" in fault
-    for change in (create_secrets, rotate_pepper):
+    for change in (create_secrets, lambda given: rotate_secret(given, Purpose.PEPPER)):
         with pytest.raises(ConfigurationError, match="chmod 700"):
             change(folder)
-    assert names(folder) == ["pepper-1", "seal"]
+    assert names(folder) == ["kek-1", "pepper-1", "seal", "token-1"]
 
 
 def test_files_of_another_user_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +187,7 @@ def test_a_link_that_leads_nowhere_is_not_written_through(folder: Path, tmp_path
     """A link planted under the name of a secret to come gets no secret."""
     (folder / "pepper-2").symlink_to(tmp_path / "planted")
     (folder / ".pepper-3.new").symlink_to(tmp_path / "planted")
-    assert rotate_pepper(folder) == 3
+    assert rotate_secret(folder, Purpose.PEPPER) == 3
     assert not (tmp_path / "planted").exists()
     assert not (folder / "pepper-3").is_symlink()
 
@@ -270,7 +272,8 @@ def test_line_ends_and_capitals_do_not_matter(folder: Path) -> None:
 
 def with_seal_alone(tmp_path: Path) -> Path:
     """A home whose pepper comes from the environment."""
-    assert create_secrets(tmp_path / "secrets", {"MATTEGATE_PEPPER": FIRST}) == (tmp_path / "secrets" / "seal",)
+    create_secrets(tmp_path / "secrets", {"MATTEGATE_PEPPER": FIRST})
+    assert names(tmp_path / "secrets") == ["kek-1", "seal", "token-1"]
     return tmp_path / "secrets"
 
 
@@ -311,7 +314,7 @@ def test_both_variables_are_one_too_many(folder: Path, tmp_path: Path) -> None:
 def test_environment_and_files_may_not_contradict_each_other(folder: Path) -> None:
     """Two different first peppers: keys rest on one of them, and taking the other would make them all unknown."""
     (fault,) = faults(folder, {"MATTEGATE_PEPPER": FIRST})
-    assert "keys rest on one of them" in fault
+    assert "only one can be right" in fault
     same = (folder / "pepper-1").read_text()
     assert load_secrets(folder, {"MATTEGATE_PEPPER": same}) == load_secrets(folder)
     assert load_secrets(folder, {"MATTEGATE_PEPPER": f"2:{FIRST}"}).peppers.current.version == 2
@@ -356,12 +359,19 @@ def test_a_mounted_file_that_is_none_is_a_fault(folder: Path, name: str) -> None
 def test_a_pepper_of_the_environment_is_not_rotated_here(tmp_path: Path) -> None:
     """It is rotated where it comes from; the fault says how."""
     with pytest.raises(ConfigurationError, match="1:HEX,2:HEX"):
-        rotate_pepper(with_seal_alone(tmp_path))
+        rotate_secret(with_seal_alone(tmp_path), Purpose.PEPPER)
 
 
 def test_the_variables_are_those_that_are_read() -> None:
     """Whoever strips the environment of child processes strips these."""
-    assert sorted(VARIABLES) == ["MATTEGATE_PEPPER", "MATTEGATE_PEPPER_FILE"]
+    assert sorted(VARIABLES) == [
+        "MATTEGATE_KEK",
+        "MATTEGATE_KEK_FILE",
+        "MATTEGATE_PEPPER",
+        "MATTEGATE_PEPPER_FILE",
+        "MATTEGATE_TOKEN_SEED",
+        "MATTEGATE_TOKEN_SEED_FILE",
+    ]
 
 
 # --- several processes, sudden ends, full disks -------------------------------------------------------------
@@ -370,7 +380,7 @@ _SLOWLY = "import os, time; sync = os.fsync; os.fsync = lambda file: (time.sleep
 """Widens the gap between looking and writing, so that processes without a lock would surely collide in it."""
 _PLAIN = "import sys, pathlib; from mattegate.config.secrets import *; folder = pathlib.Path(sys.argv[1]); "
 _CREATE = _PLAIN + "create_secrets(folder); "
-_ROTATE = _PLAIN + "print(rotate_pepper(folder))"
+_ROTATE = _PLAIN + "print(rotate_secret(folder, Purpose.PEPPER))"
 
 
 def started(script: str, folder: Path) -> subprocess.Popen[str]:
@@ -384,7 +394,7 @@ def test_several_first_starts_make_one_set_of_secrets(tmp_path: Path) -> None:
     racing = [started(script, tmp_path / "secrets") for _ in range(4)]
     assert len({process.communicate()[0] for process in racing}) == 1
     assert [process.returncode for process in racing] == [0] * 4
-    assert names(tmp_path / "secrets") == ["pepper-1", "seal"]
+    assert names(tmp_path / "secrets") == ["kek-1", "pepper-1", "seal", "token-1"]
 
 
 def test_rotations_at_once_are_rotations_one_after_another(folder: Path) -> None:
@@ -401,10 +411,10 @@ def test_a_process_that_dies_while_writing_leaves_nothing_half(folder: Path) -> 
     dead = started(script, folder)
     dead.communicate()
     assert dead.returncode == -signal.SIGKILL
-    assert names(folder) == [".pepper-2.new", "pepper-1", "seal"]
+    assert names(folder) == [".pepper-2.new", "kek-1", "pepper-1", "seal", "token-1"]
     assert load_secrets(folder).peppers.current.version == 1
-    assert rotate_pepper(folder) == 2
-    assert names(folder) == ["pepper-1", "pepper-2", "seal"]
+    assert rotate_secret(folder, Purpose.PEPPER) == 2
+    assert names(folder) == ["kek-1", "pepper-1", "pepper-2", "seal", "token-1"]
 
 
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
@@ -417,6 +427,6 @@ def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     )
     process = started(script, tmp_path / "secrets")
     assert "nothing was changed" in process.communicate()[0]
-    assert not {"pepper-1", "seal"} & set(names(tmp_path / "secrets"))
-    assert len(create_secrets(tmp_path / "secrets")) == 2
+    assert not {"pepper-1", "seal", "kek-1", "token-1"} & set(names(tmp_path / "secrets"))
+    assert len(create_secrets(tmp_path / "secrets")) == 4
     assert isinstance(load_secrets(tmp_path / "secrets"), Secrets)

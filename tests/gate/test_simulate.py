@@ -184,7 +184,7 @@ def test_checks_have_the_published_shape() -> None:
         "reason": "credential.missing",
         "detail": "auth: no credential presented",
     }
-    assert [set(check) for check in told] == [{"layer", "effect", "reason", "detail"}] * 15
+    assert [set(check) for check in told] == [{"layer", "effect", "reason", "detail"}] * 19
     assert told[-1] == {"layer": "engine", "effect": "SKIPPED", "reason": "", "detail": ""}
 
 
@@ -193,7 +193,7 @@ def test_callers_are_told_less_than_operators() -> None:
     shadowed = changed(FACTS, Facts, "claim.limits.burst.allowed", "false")
     shadowed = changed(shadowed, Facts, "claim.limits.burst.shadow", "true")
     findings = decide(ATTEMPT, shadowed, RULES).findings
-    assert lines(findings)[10].mark == "~"
+    assert lines(findings)[14].mark == "~"
     assert {"layer": "rate", "effect": "ALLOW", "reason": "", "detail": ""} in public_checks(findings)
     unknown = changed(FACTS, Facts, "credential.proven", "false")
     public = public_checks(decide(ATTEMPT, unknown, RULES).findings)

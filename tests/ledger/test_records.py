@@ -54,6 +54,26 @@ def test_a_record_is_found_at_once(book: RecordBook) -> None:
     assert all(book.find(refusal(number).request_id) == refusal(number) for number in range(30))
 
 
+def test_a_series_keeps_the_same_record_under_other_ids(book: RecordBook) -> None:
+    """What a series appends is found like any other record; the first is not kept by making one."""
+    first = refusal(1)
+    series = book.series(first)
+    assert book.find(first.request_id) is None
+    for number in range(2, 20):
+        other = first.again(f"req_{number:026d}", at=START + number, ms=number / 8)
+        assert series.append(other.request_id, at=other.at, ms=other.ms) == other.request_id
+        assert book.find(other.request_id) == other
+
+
+def test_a_series_has_no_more_room_than_others(make: Make) -> None:
+    """Past the cap its ids are sealed, and what it dropped is counted."""
+    book = make(3 * SIZE)
+    series = book.series(refusal(1))
+    ids = [series.append(f"req_{number:026d}", at=START + number, ms=0.4) for number in range(5)]
+    assert ids[:3] == [f"req_{number:026d}" for number in range(3)]
+    assert all(isinstance(book.find(request_id), Sealed) for request_id in ids[3:])
+
+
 @pytest.mark.parametrize("request_id", ["", "req_", "req_" + "Z" * 26, 'x"y', "\n", "\ud800", "req_%", "é" * 30])
 def test_an_id_that_nobody_made_finds_nothing(book: RecordBook, request_id: str) -> None:
     """Unknown, mistyped and malicious ids are simply not there."""

@@ -133,7 +133,6 @@ def test_every_near_miss_of_the_published_guide_gets_its_own_hint(value: str, fl
         ("sk_dev_abc", Flaw.ENVIRONMENT, "sk_prod_", "dev"),
         ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", Flaw.PREFIX, "sk_prod_", ""),
         ("abc123XYZ", Flaw.MALFORMED, "", ""),
-        ("eyJhbGciOiJIUzI1NiJ9.e30.AA", Flaw.MALFORMED, "", ""),
         ("$API_KEY", Flaw.MALFORMED, "", ""),
         ("ключ", Flaw.MALFORMED, "", ""),
         ("sk_prod_\u0663" + KEY[9:], Flaw.CHECKSUM, "sk_prod_", "prod"),
@@ -477,3 +476,27 @@ def test_a_key_without_shape_is_not_kept_either(secret: str, around: str) -> Non
     ):
         shown = repr(present([(b"authorization", value.encode())], value.encode(), ANY).presented)
         assert secret[:12] not in shown
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "channel", "scheme"),
+    [
+        ([(b"authorization", b"Bearer eyJhbGciOiJFUzI1NiJ9.e30.AA")], b"", Channel.TOKEN, "Bearer"),
+        ([(b"authorization", b"dpop eyJhbGciOiJFUzI1NiJ9.e30.AA")], b"", Channel.DPOP, "dpop"),
+        (
+            [(b"authorization", b"AWS4-HMAC-SHA256 Credential=a/20260101/r/s/aws4_request")],
+            b"",
+            Channel.SIGNATURE,
+            "sigv4",
+        ),
+        ([(b"x-key-id", b"k"), (b"x-signature", b"v1=00")], b"", Channel.SIGNATURE, "hmac"),
+        ([(b"signature-input", b"a=()"), (b"signature", b"a=::")], b"", Channel.SIGNATURE, "rfc9421"),
+        ([], b"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00", Channel.PRESIGNED, "sigv4"),
+    ],
+)
+def test_strong_credentials_are_told_by_where_they_stand(
+    headers: list[tuple[bytes, bytes]], query: bytes, channel: Channel, scheme: str
+) -> None:
+    """One signature or token is one credential, however many headers it takes, and nothing of it is kept here."""
+    (one,) = present(headers, query, CredentialRules()).presented
+    assert (one.channel, one.scheme, one.flaw, one.key_id) == (channel, scheme, Flaw.NONE, "")

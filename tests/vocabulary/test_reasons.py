@@ -7,7 +7,8 @@ import string
 
 import pytest
 
-from mattegate.vocabulary.reasons import REASONS, Reason
+from mattegate.vocabulary.reason import Reason
+from mattegate.vocabulary.reasons import REASONS
 from mattegate.vocabulary.refusal import Refusal
 
 

@@ -25,3 +25,7 @@ Origins = Annotated[
     list[str] | None, typer.Option("--origin", help="Pages that may use it; repeatable: https://shop.example.com.")
 ]
 Models = Annotated[list[str] | None, typer.Option("--model", help="A model it may ask for; repeatable.")]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(help="What every request must show at once; repeatable: key, signature, certificate."),
+]

@@ -15,10 +15,11 @@ from mattegate.cli.finding import find_or_create, found_identity, found_key
 from mattegate.cli.grouping import command_of, new_group
 from mattegate.cli.handing import handing
 from mattegate.cli.homes import tell_home, warn_of_another
-from mattegate.cli.key_options import Addresses, Json, KeyId, Models, Origins, Scopes, SecretFile
+from mattegate.cli.key_options import Addresses, Json, KeyId, Models, Origins, Require, Scopes, SecretFile
 from mattegate.cli.key_view import HEADINGS, facts_of, row_of
 from mattegate.cli.keys_import import import_keys
 from mattegate.cli.keys_scan import scan
+from mattegate.cli.keys_signing import create_certificate, create_signing
 from mattegate.cli.ledger import actor, changing, reading
 from mattegate.cli.moments import moment_or_none, read_end, read_span
 from mattegate.cli.rendering import write_error, write_json
@@ -46,6 +47,7 @@ def create(
     address: Addresses = None,
     origin: Origins = None,
     model: Models = None,
+    require: Require = None,
     file: SecretFile = None,
     as_json: Json = False,
 ) -> None:
@@ -67,6 +69,7 @@ def create(
             addresses=address or (),
             origins=origin or (),
             models=model or (),
+            require=require or (),
         )
         if accounts.control.identity(identity or name) is None:
             _rehearse(lambda: make(identity or name))
@@ -161,6 +164,18 @@ command_of(
     "mattegate keys update 0aB3dE5fG7hJ --name 'shop, Lyon' --expires never",
     "mattegate keys update 0aB3dE5fG7hJ --address any",
 )(keys_change.update)
+command_of(
+    keys_app,
+    "create-signing",
+    "mattegate keys create-signing --name ci --tier enterprise",
+    "mattegate keys create-signing --name aws --identity ci --scheme sigv4 --json",
+    "mattegate keys create-signing --name edge --identity ci --public-key edge.pem",
+)(create_signing)
+command_of(
+    keys_app,
+    "create-certificate",
+    "mattegate keys create-certificate --name gpu-1 --identity ci --match san:dns:gpu-1.example.com",
+)(create_certificate)
 command_of(
     keys_app,
     "import",

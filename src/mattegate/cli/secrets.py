@@ -1,10 +1,10 @@
-"""``mattegate secrets``: which secrets an installation has, and a new pepper; never a secret itself."""
+"""``mattegate secrets``: which secrets an installation has, and a new version of one; never a secret itself."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,10 +15,10 @@ from mattegate.cli.key_options import Json
 from mattegate.cli.ledger import reading
 from mattegate.cli.rendering import write_error, write_json
 from mattegate.cli.tables import print_table
-from mattegate.config.secrets import load_secrets, rotate_pepper
+from mattegate.config.secrets import Purpose, load_secrets, rotate_secret
 from mattegate.config.settings import Settings
 
-secrets_app = new_group("secrets", "The peppers that keys are kept under, by name and version only.")
+secrets_app = new_group("secrets", "What keys, signing secrets and tokens rest on, by name and version only.")
 
 
 @command_of(secrets_app, "list", "mattegate secrets list", "mattegate secrets list --json")
@@ -32,18 +32,24 @@ def list_secrets(ctx: typer.Context, as_json: Json = False) -> None:
     return tell_home(settings)
 
 
-@command_of(secrets_app, "rotate-pepper", "mattegate secrets rotate-pepper")
-def rotate(ctx: typer.Context, as_json: Json = False) -> None:
-    """Add a pepper. New keys are kept under it, those that are there stay under theirs and go on working.
+@command_of(secrets_app, "rotate", "mattegate secrets rotate pepper", "mattegate secrets rotate token")
+def rotate(
+    ctx: typer.Context,
+    purpose: Annotated[
+        Purpose, typer.Argument(help="pepper: API keys; kek: signing secrets; token: tokens of this server.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Add a version. Whatever is made from then on rests on it; what is there stays under its own and goes on working.
 
     A server reads its secrets when it starts: start it again before keys are made.
     """
     settings = invocation_of(ctx).settings()
-    version = rotate_pepper(settings.secrets_dir)
+    version = rotate_secret(settings.secrets_dir, purpose)
     if as_json:
-        write_json({"name": f"pepper-{version}", "version": version})
+        write_json({"name": f"{purpose}-{version}", "version": version})
     else:
-        print_table(("name", "version"), [(f"pepper-{version}", version)], none="none")
+        print_table(("name", "version"), [(f"{purpose}-{version}", version)], none="none")
         tell_home(settings)
     if pid := server_of(settings.home):
         write_error(f"warning: the server (process {pid}) does not know it; start it again before any key is made")
@@ -54,16 +60,19 @@ def _rows(settings: Settings) -> list[dict[str, Any]]:
     secrets = load_secrets(settings.secrets_dir, os.environ)
     with reading(settings) as control:
         rows = control.keys()
-    kept = Counter(row.stored.pepper_version for row in rows)
-    current = secrets.peppers.current.version
-    peppers = [
+    kept = {
+        Purpose.PEPPER: Counter(row.stored.pepper_version for row in rows),
+        Purpose.KEK: Counter(row.stored.kek_version for row in rows if row.stored.kek_version),
+    }
+    listed = [
         {
-            "name": f"pepper-{pepper.version}",
-            "version": pepper.version,
-            "from": "file" if (settings.secrets_dir / f"pepper-{pepper.version}").exists() else "environment",
-            "current": pepper.version == current,
-            "keys": kept[pepper.version],
+            "name": f"{purpose}-{secret.version}",
+            "version": secret.version,
+            "from": "file" if (settings.secrets_dir / f"{purpose}-{secret.version}").exists() else "environment",
+            "current": secret.version == secrets.of(purpose).current.version,
+            "keys": kept[purpose][secret.version] if purpose in kept else None,
         }
-        for pepper in secrets.peppers.all
+        for purpose in Purpose
+        for secret in secrets.of(purpose).all
     ]
-    return [*peppers, {"name": "seal", "version": 1, "from": "file", "current": True, "keys": None}]
+    return [*listed, {"name": "seal", "version": 1, "from": "file", "current": True, "keys": None}]

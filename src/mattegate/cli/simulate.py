@@ -22,6 +22,7 @@ from mattegate.config.secrets import load_secrets
 from mattegate.config.settings import Settings
 from mattegate.gate.decide import decide
 from mattegate.gate.limits import limits_of
+from mattegate.gate.policies.loading import load_policies
 from mattegate.gate.remedies import remedies
 from mattegate.gate.rules import Rules
 from mattegate.gate.simulate import Situation, supposed
@@ -157,7 +158,7 @@ def _seal_key(settings: Settings) -> bytes | None:
 def _rules(settings: Settings, control: Control) -> Rules:
     rows = control.keys()
     foreign = any(row.stored.foreign for row in rows)
-    return Rules.of(build_rulebook(settings, foreign_keys=foreign))
+    return Rules.of(build_rulebook(settings, foreign_keys=foreign, policies=load_policies(settings)))
 
 
 def _thought_up(settings: Settings) -> tuple[Attempt, Facts]:

@@ -20,6 +20,7 @@ from mattegate.vocabulary.rulebook import (
     HostRules,
     NetworkRule,
     NetworkRules,
+    PolicyText,
     Rulebook,
     TransportRules,
 )
@@ -28,12 +29,17 @@ _BRANDED: Final = re.compile(r"(?P<brand>(?:[A-Za-z]{2,8}[-_]){1,2})(?P<rest>[A-
 
 
 def build_rulebook(
-    settings: Settings, *, foreign_keys: bool = False, foreign_prefixes: Collection[str] = ()
+    settings: Settings,
+    *,
+    foreign_keys: bool = False,
+    foreign_prefixes: Collection[str] = (),
+    policies: tuple[PolicyText, ...] = (),
 ) -> Rulebook:
     """The rulebook of these settings.
 
     ``foreign_keys`` says whether the ledger holds keys that were brought from elsewhere, ``foreign_prefixes`` how
-    those begin; the keys listed in the configuration join them.
+    those begin; the keys listed in the configuration join them. ``policies`` are those of the files in
+    ``policies.folder``, which :mod:`mattegate.config.policies` reads.
     """
     return Rulebook(
         transport=TransportRules(settings.server.require_tls),
@@ -50,6 +56,7 @@ def build_rulebook(
         cors=_cors(settings.cors),
         credential=_credential(settings, foreign_keys, foreign_prefixes),
         tiers=settings.tiers,
+        policies=policies,
     )
 
 

@@ -17,9 +17,9 @@ from mattegate.config.settings import Settings
 
 ENVIRONMENT_PREFIX: Final = "MATTEGATE_"
 
-OTHER_VARIABLES: Final = frozenset(
-    {"MATTEGATE_TEST_CACHE", "MATTEGATE_PEPPER", "MATTEGATE_PEPPER_FILE", "MATTEGATE_ADMIN_TOKEN"}
-)
+OTHER_VARIABLES: Final = frozenset({"MATTEGATE_TEST_CACHE", "MATTEGATE_ADMIN_TOKEN"}) | {
+    f"MATTEGATE_{name}{ending}" for name in ("PEPPER", "KEK", "TOKEN_SEED") for ending in ("", "_FILE")
+}
 """Environment variables with our prefix that are no settings; ``MATTEGATE_HOME`` is the setting ``home``."""
 
 TIERS: Final = "tiers"
@@ -62,6 +62,7 @@ _EXAMPLES: Final[Mapping[str, object]] = MappingProxyType(
         "hosts.private_names": ("internal.example.com",),
         "cors.allowed_origins": ("https://app.example.com", "http://localhost:*"),
         "cors.public_urls": ("https://api.example.com",),
+        "policies.folder": "policies",
         "keys.unsafe_anonymous": "free",
         "limits.redis_url": "redis://127.0.0.1:6379/0",
         "notices.webhook_url": "https://hooks.example.com/mattegate",

@@ -2,13 +2,15 @@
 
 Rules of this file:
 
-1. A secret is 32 random bytes, written as 64 hex digits. Peppers lie in ``pepper-1``, ``pepper-2`` …, the key of sealed
+1. A secret is 32 random bytes, written as 64 hex digits. Peppers lie in ``pepper-1``, ``pepper-2`` …, the keys that
+   signing secrets are sealed with in ``kek-1`` …, those that tokens are signed with in ``token-1`` …, the key of sealed
    request ids in ``seal``.
 2. The folder belongs to the server's user alone (0700), so do the files (0600), and neither is a link: what others can
    read is not used, what others could have put there is not trusted.
-3. Peppers may also come from ``MATTEGATE_PEPPER`` or from the file that ``MATTEGATE_PEPPER_FILE`` names: one secret
-   (pepper 1), or ``1:HEX,2:HEX``. That file may be a link, and readable for the group where another user (root) gave
-   it, since this is how orchestrators mount secrets.
+3. Versioned secrets may also come from the environment: peppers from ``MATTEGATE_PEPPER`` or from the file that
+   ``MATTEGATE_PEPPER_FILE`` names, the others from ``MATTEGATE_KEK`` and ``MATTEGATE_TOKEN_SEED`` in the same way: one
+   secret (version 1), or ``1:HEX,2:HEX``. That file may be a link, and readable for the group where another user (root)
+   gave it, since this is how orchestrators mount secrets.
 4. What is missing is never made in passing: with a new pepper every key that was given out would be unknown.
 """
 
@@ -20,23 +22,64 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from mattegate.config.load import ConfigurationError, Fault
-from mattegate.vocabulary.secrets import SECRET_BYTES, Pepper, Peppers
+from mattegate.vocabulary.secrets import (
+    SECRET_BYTES,
+    KeyEncryptionKeys,
+    Peppers,
+    TokenSeeds,
+    VersionedSecret,
+    VersionedSecrets,
+)
 
-PEPPER: Final = "MATTEGATE_PEPPER"
-PEPPER_FILE: Final = "MATTEGATE_PEPPER_FILE"
-VARIABLES: Final = frozenset({PEPPER, PEPPER_FILE})
+
+class Purpose(StrEnum):
+    """What a versioned secret is for; its file's name begins with this."""
+
+    PEPPER = "pepper"
+    KEK = "kek"
+    TOKEN = "token"  # noqa: S105 - a name
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that may hold it; the one that names a file of it ends in ``_FILE``."""
+        return _VARIABLES[self]
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """Both of its environment variables."""
+        return frozenset({self.variable, f"{self.variable}_FILE"})
+
+    @property
+    def loss(self) -> str:
+        """What cannot be done without it."""
+        return _LOSSES[self]
+
+
+_VARIABLES: Final = {
+    Purpose.PEPPER: "MATTEGATE_PEPPER",
+    Purpose.KEK: "MATTEGATE_KEK",
+    Purpose.TOKEN: "MATTEGATE_TOKEN_SEED",
+}
+_LOSSES: Final = {
+    Purpose.PEPPER: "without it no API key can be checked",
+    Purpose.KEK: "without it no signature can be checked",
+    Purpose.TOKEN: "without it no token of this server can be checked",
+}
+
+VARIABLES: Final = frozenset[str]().union(*(purpose.variables for purpose in Purpose))
 """The environment variables that hold or name secrets; processes that need none should not inherit them."""
 
 _SEAL: Final = "seal"
-_PEPPER_NAME: Final = re.compile(r"pepper-([1-9][0-9]{0,3})")
+_NAME: Final = re.compile(rf"({'|'.join(Purpose)})-([1-9][0-9]{{0,3}})")
 _HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{2 * SECRET_BYTES}}}")
 _NUMBERED: Final = re.compile(r"([1-9][0-9]{0,3}):(.*)", re.DOTALL)
 _LONGEST: Final = 65_536
@@ -54,6 +97,12 @@ class Secrets:
     peppers: Peppers
     seal_key: bytes = field(repr=False)
     """Seals request ids; 32 bytes."""
+    keks: KeyEncryptionKeys
+    token_seeds: TokenSeeds
+
+    def of(self, purpose: Purpose) -> VersionedSecrets:
+        """The secrets for one purpose."""
+        return {Purpose.PEPPER: self.peppers, Purpose.KEK: self.keks, Purpose.TOKEN: self.token_seeds}[purpose]
 
 
 class _Unusable(Exception):  # noqa: N818 - becomes a fault, with its place
@@ -66,49 +115,53 @@ def load_secrets(directory: Path, environ: Mapping[str, str] = _NO_ENVIRONMENT) 
     Raises :class:`ConfigurationError` with all faults: what is missing, malformed, or open to others.
     """
     faults: list[Fault] = []
-    given = _from_environment(environ, faults)
     with _folder(directory, faults) as folder:
-        kept = _peppers(directory, folder, faults)
         seal = _kept(directory, folder, _SEAL, faults)
-    peppers = _joined(kept, given, faults)
-    if not peppers and not faults:
-        faults.append(Fault("pepper", str(directory / "pepper-1"), f"{_GONE}: without it no API key can be checked"))
+        found = {purpose: _versioned(purpose, directory, folder, environ, faults) for purpose in Purpose}
     if faults or seal is None:
         raise ConfigurationError(faults)
-    return Secrets(Peppers(tuple(Pepper(version, peppers[version]) for version in sorted(peppers))), seal)
+    sets = {purpose: VersionedSecrets(tuple(versions)) for purpose, versions in found.items()}
+    return Secrets(sets[Purpose.PEPPER], seal, sets[Purpose.KEK], sets[Purpose.TOKEN])
 
 
-def create_secrets(directory: Path, environ: Mapping[str, str] = _NO_ENVIRONMENT) -> tuple[Path, ...]:
+def create_secrets(
+    directory: Path, environ: Mapping[str, str] = _NO_ENVIRONMENT, *, purposes: Collection[Purpose] = tuple(Purpose)
+) -> tuple[Path, ...]:
     """Make what is missing, on disk before it returns, and tell which files are new.
 
-    A pepper is made only where there is none at all, neither here nor in ``environ``. Whether it may be made is the
-    caller's to know: only as long as no ledger rests on the one that is missing. Several processes may do this at once.
+    A versioned secret is made only where there is none at all, neither here nor in ``environ``, and only for
+    ``purposes``. Whether it may be made is the caller's to know: only as long as no ledger rests on the one that is
+    missing. Several processes may do this at once.
 
     Raises :class:`ConfigurationError`.
     """
     with _told(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _sole(directory) as folder:
-        present = _names(folder)
-        wanted = [] if _SEAL in present else [_SEAL]
-        if not any(_PEPPER_NAME.fullmatch(name) for name in present) and not VARIABLES & environ.keys():
-            wanted.append("pepper-1")
+        wanted = [] if _SEAL in _names(folder) else [_SEAL]
+        wanted += [
+            f"{purpose}-1"
+            for purpose in purposes
+            if not _versions(purpose, folder) and not purpose.variables & environ.keys()
+        ]
         for name in wanted:
             _write(directory, folder, name)
     return tuple(directory / name for name in wanted)
 
 
-def rotate_pepper(directory: Path) -> int:
-    """Add the next pepper, which keys are kept under from then on; the others go on serving. Returns its version.
+def rotate_secret(directory: Path, purpose: Purpose) -> int:
+    """Add the next version, which whatever is new rests on from then on; the others go on serving. Returns it.
 
-    Raises :class:`ConfigurationError`, also where no pepper lies in the folder.
+    Raises :class:`ConfigurationError`, also where no version lies in the folder.
     """
     with _sole(directory) as folder:
-        versions = _versions(folder)
+        versions = _versions(purpose, folder)
         if not versions:
-            problem = f"there is none to rotate here; one that comes from {PEPPER} is rotated there: 1:HEX,2:HEX"
-            raise ConfigurationError([Fault("pepper", str(directory), problem)])
-        _write(directory, folder, f"pepper-{versions[-1] + 1}")
+            problem = (
+                f"there is none to rotate here; one that comes from {purpose.variable} is rotated there: 1:HEX,2:HEX"
+            )
+            raise ConfigurationError([Fault(purpose, str(directory), problem)])
+        _write(directory, folder, f"{purpose}-{versions[-1] + 1}")
     return versions[-1] + 1
 
 
@@ -171,18 +224,27 @@ def _names(folder: int) -> frozenset[str]:
     return frozenset(os.listdir(folder))
 
 
-def _versions(folder: int) -> list[int]:
-    names = (_PEPPER_NAME.fullmatch(name) for name in _names(folder))
-    return sorted(int(name[1]) for name in names if name)
+def _versions(purpose: Purpose, folder: int) -> list[int]:
+    names = (_NAME.fullmatch(name) for name in _names(folder))
+    return sorted(int(name[2]) for name in names if name and name[1] == purpose)
 
 
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def _peppers(directory: Path, folder: int | None, faults: list[Fault]) -> dict[int, bytes]:
-    versions = _versions(folder) if folder is not None else []
-    read = {version: _kept(directory, folder, f"pepper-{version}", faults) for version in versions}
-    return {version: secret for version, secret in read.items() if secret is not None}
+def _versioned(
+    purpose: Purpose, directory: Path, folder: int | None, environ: Mapping[str, str], faults: list[Fault]
+) -> list[VersionedSecret]:
+    """Every version of one purpose, from both sources."""
+    before = len(faults)
+    given = _from_environment(purpose, environ, faults)
+    versions = _versions(purpose, folder) if folder is not None else []
+    read = {version: _kept(directory, folder, f"{purpose}-{version}", faults) for version in versions}
+    kept = {version: secret for version, secret in read.items() if secret is not None}
+    found = _joined(purpose, kept, given, faults)
+    if not found and len(faults) == before and folder is not None:
+        faults.append(Fault(purpose, str(directory / f"{purpose}-1"), f"{_GONE}: {purpose.loss}"))
+    return [VersionedSecret(version, found[version]) for version in sorted(found)]
 
 
 def _kept(directory: Path, folder: int | None, name: str, faults: list[Fault]) -> bytes | None:
@@ -244,29 +306,32 @@ def _why(error: OSError) -> str:
 # --- the environment ----------------------------------------------------------------------------------------
 
 
-def _from_environment(environ: Mapping[str, str], faults: list[Fault]) -> dict[int, tuple[str, bytes]]:
+def _from_environment(
+    purpose: Purpose, environ: Mapping[str, str], faults: list[Fault]
+) -> dict[int, tuple[str, bytes]]:
     """Where each version comes from, and its secret."""
-    origins = sorted(VARIABLES & environ.keys())
+    origins = sorted(purpose.variables & environ.keys())
     if len(origins) > 1:
-        faults.append(Fault("pepper", " and ".join(origins), "both are set; unset one of them"))
+        faults.append(Fault(purpose, " and ".join(origins), "both are set; unset one of them"))
         return {}
     try:
-        return {version: (name, secret) for name in origins for version, secret in _given(name, environ[name]).items()}
+        given = {name: _given(purpose, name, environ[name]) for name in origins}
     except _Unusable as problem:
-        faults.append(Fault("pepper", origins[0], str(problem)))
+        faults.append(Fault(purpose, origins[0], str(problem)))
         return {}
+    return {version: (name, secret) for name, versions in given.items() for version, secret in versions.items()}
 
 
-def _given(name: str, value: str) -> dict[int, bytes]:
-    text = value.strip() if name == PEPPER else _read_named(Path(value))
-    peppers: dict[int, bytes] = {}
+def _given(purpose: Purpose, name: str, value: str) -> dict[int, bytes]:
+    text = value.strip() if name == purpose.variable else _read_named(Path(value))
+    versions: dict[int, bytes] = {}
     for part in text.replace(",", " ").split() or [""]:
         numbered = _NUMBERED.fullmatch(part)
         version = int(numbered[1]) if numbered else 1
-        if version in peppers:
-            raise _Unusable(f"it gives pepper {version} twice; write 1:HEX,2:HEX")
-        peppers[version] = _secret(numbered[2] if numbered else part)
-    return peppers
+        if version in versions:
+            raise _Unusable(f"it gives {purpose} {version} twice; write 1:HEX,2:HEX")
+        versions[version] = _secret(numbered[2] if numbered else part)
+    return versions
 
 
 def _read_named(path: Path) -> str:
@@ -285,12 +350,14 @@ def _mounted(status: os.stat_result) -> None:
         raise _Unusable(f"other users can get at the file (mode {mode:04o}); mount it with mode 0400")
 
 
-def _joined(kept: Mapping[int, bytes], given: Mapping[int, tuple[str, bytes]], faults: list[Fault]) -> dict[int, bytes]:
-    """Both sources together; they may not differ on one version, since keys rest on one of the two."""
+def _joined(
+    purpose: Purpose, kept: Mapping[int, bytes], given: Mapping[int, tuple[str, bytes]], faults: list[Fault]
+) -> dict[int, bytes]:
+    """Both sources together; they may not differ on one version, since something rests on one of the two."""
     for version, (origin, secret) in given.items():
         if kept.get(version, secret) != secret:
-            problem = f"it gives another pepper {version} than the file pepper-{version}; keys rest on one of them"
-            faults.append(Fault("pepper", origin, problem))
+            problem = f"it gives another {purpose} {version} than the file {purpose}-{version}; only one can be right"
+            faults.append(Fault(purpose, origin, problem))
     return {**kept, **{version: secret for version, (_, secret) in given.items()}}
 
 

@@ -215,6 +215,14 @@ class CorsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """Resource policies in Cedar; they need the extra `policies`."""
+
+    folder: Path | None = None
+    """A folder of *.cedar files, below the home where it is not absolute; read again when one changes. Empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeySettings:
     """What keys look like and how long they live."""
 
@@ -314,6 +322,7 @@ class Settings:
     hosts: HostSettings = HostSettings()
     flood: FloodSettings = FloodSettings()
     cors: CorsSettings = CorsSettings()
+    policies: PolicySettings = PolicySettings()
     keys: KeySettings = KeySettings()
     limits: LimitSettings = LimitSettings()
     records: RecordSettings = RecordSettings()
@@ -333,6 +342,11 @@ class Settings:
     def ledger_dir(self) -> Path:
         """Where the databases and the spool of records lie."""
         return self.home / "ledger"
+
+    @property
+    def policies_dir(self) -> Path | None:
+        """Where the policies lie; ``None`` where there are none."""
+        return None if self.policies.folder is None else self.home / self.policies.folder
 
     @property
     def secrets_dir(self) -> Path:

@@ -7,7 +7,8 @@ Rules of this file:
 2. Whoever answered last in a chain was reached: where an inner layer is proven to have answered a request, an outer
    layer's clue about the same request and status falls by one step, and says why. It is never dropped.
 3. Where a proxy changed a request and the application refused it for just that, the change is proven the cause.
-4. The best finding comes first: by certainty, then by how many origins agree, then from the outside in.
+4. The best finding comes first: by certainty, then by how many origins agree, then from the outside in. That nobody
+   listens at a container's port comes behind what the container's description says of it, which explains it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, Final
 from mattegate.doctor.answer import Answer, Certainty, Finding, Layer, Verdict
 from mattegate.doctor.causes import causes
 from mattegate.doctor.clue import Clue
+from mattegate.doctor.evidence import folded
 
 _STRENGTH: Final = {Certainty.POSSIBLE: 0, Certainty.LIKELY: 1, Certainty.PROVEN: 2}
 _BY_STRENGTH: Final = tuple(_STRENGTH)
@@ -32,6 +34,8 @@ _EXPLAINS: Final[Mapping[str, frozenset[Layer]]] = {
     "underscore.dropped": frozenset({Layer.API_KEY, Layer.JWT, Layer.SIGNATURE}),
 }
 """What a proxy does to a request, and the layers inside that then refuse it with good reason."""
+_SYMPTOMS: Final = frozenset({"tcp.refused", "tcp.reset", "transport.empty_reply"})
+_DESCRIBED: Final = "container."
 _ANSWERED_INSIDE: Final = frozenset(
     {Layer.API_KEY, Layer.SIGNATURE, Layer.JWT, Layer.AUTHORIZER, Layer.POLICY, Layer.QUOTA, Layer.APP, Layer.ROUTE}
 )
@@ -93,7 +97,7 @@ def _path(clue: Clue) -> str:
     return clue.request.partition(" (")[0].partition(" from ")[0].rpartition(" ")[2]
 
 
-Order = tuple[int, int, int]
+Order = tuple[int, int, int, int]
 
 
 def _finding(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[Finding, Order]:
@@ -117,14 +121,23 @@ def _finding(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[Finding
         request=_first(clues, "request"),
         status=next((clue.status for clue in (best, *clues) if clue.status is not None), None),
         culprit=next((clue.culprit for clue in (best, *clues) if clue.culprit), ()),
-        evidence=_all(clues, "evidence") + borne_out + against,
+        evidence=_evidence(clues) + borne_out + against,
         remedy=_first(clues, "remedy") or cause.said("remedy", facts),
         next=_first(clues, "next") or cause.said("check", facts),
         tell_apart=_first(clues, "tell_apart"),
         verified_by=_all(clues, "verified_by"),
         facts=facts,
     )
-    return finding, (-strength, -len(origins) - len(borne_out), _DEPTH[cause.layer])
+    explained = _is_explained(best, everything)
+    rank = min(strength, _STRENGTH[Certainty.LIKELY]) if explained else strength
+    return finding, (-rank, -len(origins) - len(borne_out), int(explained), _DEPTH[cause.layer])
+
+
+def _is_explained(clue: Clue, everything: Sequence[Clue]) -> bool:
+    return clue.cause in _SYMPTOMS and any(
+        other.cause.startswith(_DESCRIBED) and other.request == clue.request and _STRENGTH[other.certainty]
+        for other in everything
+    )
 
 
 def _sentence(text: str) -> str:
@@ -139,6 +152,12 @@ def _first(clues: Sequence[Clue], name: str) -> str:
 
 def _all(clues: Sequence[Clue], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for clue in clues for text in getattr(clue, name)))
+
+
+def _evidence(clues: Sequence[Clue]) -> tuple[str, ...]:
+    """What signatures say of many places is told once; whatever else reasons names its own places."""
+    seen = [clue for clue in clues if clue.origin.startswith("signature ")]
+    return folded(_all(seen, "evidence")) + _all([clue for clue in clues if clue not in seen], "evidence")
 
 
 def _borne_out(clues: Sequence[Clue], everything: Sequence[Clue]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Values changed at dotted paths, from texts: what a hypothetical question is made of.
 
-A path walks fields by name, members of a tuple by their ``name``, ``network`` or position, members of a mapping by key:
-``rulebook.tiers.free.limits.burst.amount``. What stands there says how the text is read; anything that is not a plain
-value is JSON. ``+`` at the end of a path adds to a tuple, ``-`` takes away from it.
+A path walks fields by name, members of a tuple by their ``name``, ``network``, ``id`` or position, members of a mapping
+by key: ``rulebook.tiers.free.limits.burst.amount``. What stands there says how the text is read; anything that is not a
+plain value is JSON. ``+`` at the end of a path adds to a tuple, ``-`` takes away from it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
-_LABELS: Final = ("name", "network")
+_LABELS: Final = ("name", "network", "id")
 """What a member of a tuple may be called by."""
 SIMULATED: Final = "simulated"
 """What required texts become in values that had to be made up."""

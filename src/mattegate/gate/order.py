@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from mattegate.gate.case import Case
 from mattegate.gate.layers import (
+    authorizer,
     capacity,
     credential,
     engine,
@@ -18,8 +19,11 @@ from mattegate.gate.layers import (
     policy,
     quota,
     rate,
+    replay,
     request,
     route,
+    signature,
+    token,
     transport,
     upload,
 )
@@ -42,9 +46,13 @@ ORDER: Final = (
     Layer("flood", flood.judge),
     Layer("origin", origin.judge),
     Layer("credential", credential.judge),
+    Layer("token", token.judge),
+    Layer("signature", signature.judge),
     Layer("route", route.judge),
     Layer("policy", policy.judge),
     Layer("options", options.judge),
+    Layer("authorizer", authorizer.judge),
+    Layer("replay", replay.judge),
     Layer("rate", rate.judge),
     Layer("quota", quota.judge),
     Layer("upload", upload.judge),

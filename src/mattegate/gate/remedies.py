@@ -7,12 +7,12 @@ is not told.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from mattegate.gate.decide import decide
-from mattegate.gate.networks import parse_address
+from mattegate.gate.remedies_of_policy import POLICY, Idea, Thinker
 from mattegate.gate.rules import Rules
 from mattegate.gate.simulate import Situation, supposed
 from mattegate.vocabulary.attempt import Attempt, Flaw
@@ -30,10 +30,6 @@ class Remedy:
     """As :func:`~mattegate.gate.simulate.simulate` takes them."""
     assumed: tuple[FactName, ...] = ()
     """Facts that were not looked up and taken to be good."""
-
-
-Idea = tuple[str, dict[str, str]]
-Thinker = Callable[[Situation, Finding], Iterator[Idea]]
 
 
 def remedies(attempt: Attempt, facts: Facts, rules: Rules) -> tuple[Remedy, ...]:
@@ -174,36 +170,6 @@ def _method(now: Situation, _: Finding) -> Iterator[Idea]:
         yield f"the method were {method}", {"attempt.method": method}
 
 
-def _scope(_: Situation, finding: Finding) -> Iterator[Idea]:
-    scope = str(finding.facts["scope"])
-    yield f"the key had the scope {scope}", {"facts.credential.key.scopes+": scope}
-    yield f"the account had the scope {scope}", {"facts.credential.key.identity.scopes+": scope}
-
-
-def _key_address(now: Situation, finding: Finding) -> Iterator[Idea]:
-    if parse_address(str(finding.facts["address"])):
-        path = "facts.credential.key.addresses+"
-        yield f"the key could be used from {finding.facts['address']}", _adding_address(now, path)
-
-
-def _key_origin(_: Situation, finding: Finding) -> Iterator[Idea]:
-    origin = str(finding.facts["origin"])
-    yield f"the key could be used by pages of {origin}", {"facts.credential.key.origins+": origin}
-
-
-def _key_model(now: Situation, finding: Finding) -> Iterator[Idea]:
-    credential = now.facts.credential
-    for model in credential.key.models if credential is not None and credential.key is not None else ():
-        yield f"the model were {model}", {"attempt.model": model}
-    model = str(finding.facts["model"])
-    yield f"the key could be used for {model}", {"facts.credential.key.models+": model}
-
-
-def _tier(now: Situation, _: Finding) -> Iterator[Idea]:
-    for tier in now.rules.tiers:
-        yield f"the account were of the tier {tier}", {"facts.credential.key.identity.tier": tier}
-
-
 def _limit(now: Situation, finding: Finding) -> Iterator[Idea]:
     claim = now.facts.claim
     if claim is not None and claim.conflict == finding.reason:
@@ -248,11 +214,7 @@ _BY_REASON: Final[Mapping[str, Thinker]] = {
     "credential.identity_disabled": _identity_state,
     "credential.environment": _environment,
     "route.method": _method,
-    "policy.scope": _scope,
-    "policy.address": _key_address,
-    "policy.origin": _key_origin,
-    "policy.model": _key_model,
-    "policy.tier_missing": _tier,
+    **POLICY,
     "request.duplicate_header": _request,
     "request.ambiguous_credentials": _request,
 }

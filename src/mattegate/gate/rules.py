@@ -9,6 +9,7 @@ from typing import Final
 from mattegate.gate.hosts import Hosts
 from mattegate.gate.networks import Networks
 from mattegate.gate.origins import Origins
+from mattegate.gate.policies.compiled import Policies
 from mattegate.vocabulary.facts import IdentityView, KeyView, LimitKind
 from mattegate.vocabulary.rulebook import CorsRules, CredentialRules, Limit, NetworkRules, Rulebook, Tier
 
@@ -60,6 +61,10 @@ class Rules:
     """Whether nothing is said of addresses or proxies at all."""
     any_host: bool
     """Whether nothing is said of hosts at all."""
+    required_on: Mapping[str, tuple[str, ...]]
+    """What must be shown at once, by the name of the route."""
+    policies: Policies | None
+    """``None``: there are none, and scopes and bindings alone decide."""
 
     @classmethod
     def of(cls, rulebook: Rulebook) -> Rules:
@@ -83,6 +88,8 @@ class Rules:
             anonymous=_anonymous(rulebook.credential, tiers),
             any_network=not (network.rules or network.trusted_proxies),
             any_host=not (host.names or host.private_names) and host.default_endpoint,
+            required_on=dict(rulebook.require),
+            policies=Policies(rulebook.policies) if rulebook.policies else None,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from mattegate.gate.changing import changed
 from mattegate.gate.decide import decide
@@ -16,6 +16,7 @@ from mattegate.gate.rules import Rules
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Allowed, Needs, Refused
 from mattegate.vocabulary.facts import (
+    AuthorizerFact,
     ClaimFact,
     CredentialFact,
     FactName,
@@ -24,6 +25,7 @@ from mattegate.vocabulary.facts import (
     IdentityView,
     KeyView,
     Outcome,
+    ProofFact,
 )
 from mattegate.vocabulary.rulebook import Rulebook
 
@@ -100,13 +102,18 @@ def _assuming(then: Situation) -> tuple[Situation, tuple[FactName, ...]]:
 
 
 def _good(fact: FactName, then: Situation) -> Facts:
-    if fact is FactName.FLOOD:
-        return replace(then.facts, flood=FloodFact("assumed"))
-    if fact is FactName.CLAIM:
-        return replace(then.facts, claim=ClaimFact(reserved=True))
-    if fact is FactName.OUTCOME:
-        return replace(then.facts, outcome=Outcome())
-    return replace(then.facts, credential=CredentialFact(good_key(then), proven=True))
+    key = good_key(then)
+    good: dict[FactName, Any] = {
+        FactName.FLOOD: FloodFact("assumed"),
+        FactName.CREDENTIAL: CredentialFact(key, proven=True),
+        FactName.SIGNATURE: ProofFact(key),
+        FactName.TOKEN: ProofFact(key),
+        FactName.CERTIFICATE: ProofFact(key),
+        FactName.AUTHORIZER: AuthorizerFact("assumed", allowed=True),
+        FactName.CLAIM: ClaimFact(reserved=True),
+        FactName.OUTCOME: Outcome(),
+    }
+    return replace(then.facts, **{fact.value: good[fact]})
 
 
 def good_key(then: Situation) -> KeyView:

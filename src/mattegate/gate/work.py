@@ -17,6 +17,7 @@ _LAYERS: Final = {
     "model": "upload",
     "idempotency": "upload",
     "policy": "upload",
+    "signature": "upload",
     "rate": "upload",
     "quota": "upload",
     "capacity": "capacity",

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
+from mattegate.signing.key_material import Algorithm
 from mattegate.vocabulary.facts import LimitKind
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import Limit
 
 SCOPES: Final = ("cutout", "self", "keys", "usage", "*")
 """Every scope there is; ``*`` stands for all of them, those to come included."""
+
+REQUIRABLE: Final = ("key", "signature", "certificate")
+"""What a request may have to show at once."""
 
 RESERVED: Final = frozenset({"config", "anonymous"})
 """Names of identities that are not stored."""
@@ -82,6 +86,36 @@ def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
             raise invalid("scopes", scope, f"known scopes are {', '.join(SCOPES)}")
     if not given:
         raise invalid("scopes", "", "at least one is needed; disable what must do nothing")
+    if len(given) > 1 and "compat-hmac" in given:
+        raise invalid("schemes", "compat-hmac", "it is so weak that it needs a secret of its own: make another key")
+    return given
+
+
+def checked_require(proofs: Iterable[str]) -> tuple[str, ...]:
+    """Proofs that a request must bring at once, in one order."""
+    given = _once("require", proofs)
+    for proof in given:
+        if proof not in REQUIRABLE:
+            raise invalid("require", proof, f"what can be required is {', '.join(REQUIRABLE)}")
+    return tuple(proof for proof in REQUIRABLE if proof in given)
+
+
+SCHEMES: Final = ("hmac", "rfc9421", "sigv4", "compat-hmac")
+"""How requests are signed; the last one only where it is named."""
+
+
+def checked_schemes(schemes: Iterable[str], algorithm: str) -> tuple[str, ...]:
+    """Signing schemes that suit ``algorithm``; none given: every one that does, but the last."""
+    if algorithm not in set(Algorithm):
+        raise invalid("algorithm", algorithm, f"signing keys are made for {', '.join(Algorithm)}")
+    given = _once("schemes", schemes)
+    for scheme in given:
+        if scheme not in SCHEMES:
+            raise invalid("schemes", scheme, f"known schemes are {', '.join(SCHEMES)}")
+        if scheme != "rfc9421" and algorithm != Algorithm.HMAC_SHA256:
+            raise invalid("schemes", scheme, f"it is made with a shared secret, and {algorithm} has none")
+    if "compat-hmac" in given and len(given) > 1:
+        raise invalid("schemes", "compat-hmac", "it is so weak that it needs a secret of its own: make another key")
     return given
 
 

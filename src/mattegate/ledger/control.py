@@ -9,12 +9,12 @@ never deleted, so that every key that ever was can be named and a snapshot can b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from mattegate.ledger.audit import Head
 from mattegate.ledger.protocols import AuditEntry, IdentityRow, Keyring, Snapshot, StoredKey
-from mattegate.vocabulary.facts import KeyState, Plain
+from mattegate.vocabulary.facts import KeyKind, KeyState, Plain
 
 Result = TypeVar("Result")
 
@@ -128,7 +128,10 @@ def brought_up_to(epoch: int, before: Snapshot, changed: Iterable[StoredKey]) ->
     """``before`` with the keys that changed since. Plain dictionaries, because those are copied and read fastest."""
     new = {stored.view.id: stored for stored in changed}
     keys = {**before.keys, **new}
-    foreign: Mapping[bytes, StoredKey] = before.foreign
+    foreign, certificates = before.foreign, before.certificates
     if any(stored.foreign for stored in new.values()):
         foreign = {stored.digest: stored for stored in keys.values() if stored.foreign}
-    return replace(before, epoch=epoch, keys=keys, foreign=foreign)
+    if any(stored.view.kind is KeyKind.CERTIFICATE for stored in new.values()):
+        bound = (stored for stored in keys.values() if stored.view.kind is KeyKind.CERTIFICATE)
+        certificates = {stored.material: stored for stored in bound}
+    return Snapshot(epoch, keys, foreign, certificates)

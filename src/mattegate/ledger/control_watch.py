@@ -2,6 +2,8 @@
 
 ``PRAGMA data_version`` on a connection that never writes changes whenever any other connection has committed, whichever
 process it belongs to. Then the epoch is read, and of the keys only those that changed after the epoch that is known.
+The wal-index tells as much at a glance, where it can be looked at: while it is as it was before the version was asked
+for, the version is the same.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from mattegate.ledger.connection import TROUBLE, open_database, transaction, una
 from mattegate.ledger.control import EMPTY, brought_up_to
 from mattegate.ledger.control_rows import KEYS, key_of, read
 from mattegate.ledger.protocols import Snapshot
+from mattegate.ledger.wal_index import WalIndex
 
 _VERSION: Final = "PRAGMA data_version"
 _CHANGED: Final = (
@@ -30,19 +33,29 @@ class Watch:
         self._lock = threading.Lock()
         self._connection = open_database(path, synchronous="FULL", busy_ms=busy_ms)
         self._connection.execute("PRAGMA query_only = ON")
-        self._snapshot, self._seen = EMPTY, -1
+        self._connection.execute(_VERSION)  # from now on there is a wal-index
+        self._index = WalIndex.of(path)
+        self._snapshot, self._seen, self._header = EMPTY, -1, b""
 
     def snapshot(self) -> Snapshot:
         """The newest state. Raises ``Unavailable``."""
+        index = self._index
+        if index is not None and index.same_as(self._header):
+            return self._snapshot
         try:
             with self._lock:
-                version = self._connection.execute(_VERSION).fetchone()[0]
-                if version != self._seen:
-                    self._refresh()
-                    self._seen = version  # asked before reading: what was committed in between is looked at once more
-                return self._snapshot
+                return self._asked()
         except TROUBLE as error:
             raise unavailable("control", error) from error
+
+    def _asked(self) -> Snapshot:
+        header = self._index.header() if self._index is not None else b""
+        version = self._connection.execute(_VERSION).fetchone()[0]
+        if version != self._seen:
+            self._refresh()
+            self._seen = version  # asked before reading: what was committed in between is looked at once more
+        self._header = header  # last, since nobody who looks at it holds the lock; read first, for the same reason
+        return self._snapshot
 
     def _refresh(self) -> None:
         with transaction(self._connection, "DEFERRED"):
@@ -56,4 +69,5 @@ class Watch:
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
+            self._index = None
             self._connection.close()

@@ -1,4 +1,4 @@
-"""What every act at the desk needs: the store, a clock, randomness, and the peppers that secrets are kept under."""
+"""What every act at the desk needs: the store, a clock, randomness, and what secrets are kept under."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from mattegate.signing.keys import digest_key, matches
 from mattegate.vocabulary.facts import IdentityView
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import CredentialRules
-from mattegate.vocabulary.secrets import Peppers
+from mattegate.vocabulary.secrets import KeyEncryptionKeys, Peppers
 
 
 class Workplace:
-    """``entropy`` answers with as many random bytes as it is asked for; ``clock`` with Unix seconds."""
+    """``entropy`` answers with as many random bytes as it is asked for; ``clock`` with Unix seconds.
+
+    Without ``keks`` no signing secrets are made here.
+    """
 
     def __init__(
         self,
@@ -26,10 +29,12 @@ class Workplace:
         peppers: Peppers,
         rules: CredentialRules,
         tiers: Collection[str],
+        keks: KeyEncryptionKeys | None = None,
         clock: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._control, self._peppers, self._rules, self._tiers = control, peppers, rules, tiers
+        self._keks = keks
         self._clock, self._entropy = clock, entropy
 
     def _change(self, decide: Decide[Result], actor: str, at: float) -> Result:

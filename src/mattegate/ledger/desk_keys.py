@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from mattegate.ledger.account_values import (
     checked_models,
     checked_networks,
     checked_origins,
+    checked_require,
     checked_scopes,
     checked_text,
     invalid,
@@ -40,6 +41,36 @@ class Unchanged(Enum):
 UNCHANGED: Final = Unchanged.UNCHANGED
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a new key is called, how long it lives and what it is bound to; checked when the key is made."""
+
+    name: str = ""
+    environment: str = "prod"
+    expires_at: float | None = None
+    scopes: Iterable[str] | None = None
+    addresses: Iterable[str] = ()
+    origins: Iterable[str] = ()
+    models: Iterable[str] = ()
+    require: Iterable[str] = ()
+
+    def view(self, key_id: str, at: float) -> KeyView:
+        """The key, but for its identity. Raises ``account.invalid``."""
+        return KeyView(
+            key_id,
+            _NOBODY,
+            name=checked_text("name", self.name, empty=True),
+            environment=self.environment,
+            created_at=at,
+            expires_at=checked_expiry(self.expires_at, at),
+            scopes=None if self.scopes is None else checked_scopes(self.scopes),
+            addresses=checked_networks(self.addresses),
+            origins=checked_origins(self.origins),
+            models=checked_models(self.models),
+            require=checked_require(self.require),
+        )
+
+
 class KeyDesk(Workplace):
     """Making, changing, rotating and taking back keys."""
 
@@ -55,23 +86,16 @@ class KeyDesk(Workplace):
         addresses: Iterable[str] = (),
         origins: Iterable[str] = (),
         models: Iterable[str] = (),
+        require: Iterable[str] = (),
     ) -> Minted:
         """A new key of an identity (name or id). Its text is in the result and nowhere else."""
         at = self._clock()
         minted = mint(self._prefix(environment), self._entropy)
-        view = KeyView(
-            minted.id,
-            _NOBODY,
-            name=checked_text("name", name, empty=True),
-            environment=environment,
-            created_at=at,
-            expires_at=checked_expiry(expires_at, at),
-            scopes=None if scopes is None else checked_scopes(scopes),
-            addresses=checked_networks(addresses),
-            origins=checked_origins(origins),
-            models=checked_models(models),
-        )
-        stored = self._stored(view, minted.text)
+        terms = Terms(
+            name=name, environment=environment, expires_at=expires_at, scopes=scopes, addresses=addresses,
+            origins=origins, models=models, require=require,
+        )  # fmt: skip
+        stored = self._stored(terms.view(minted.id, at), minted.text)
         self._change(lambda rows: key_acts.create(rows, stored, identity, actor, at), actor, at)
         return minted
 
@@ -151,11 +175,15 @@ class KeyDesk(Workplace):
             raise invalid("overlap", str(overlap_s), "it is not a number of seconds")
         at = self._clock()
         known = self._control.key(key_id)
-        environment = known.stored.view.environment if known else self._rules.prefixes[0][1]
-        minted = mint(self._prefix(environment), self._entropy)
-        stored = self._stored(KeyView(minted.id, _NOBODY, environment=environment), minted.text)
+        minted, stored = self._successor(known.stored.view if known else None)
         self._change(lambda rows: key_acts.rotate(rows, key_id, stored, overlap_s, actor, at), actor, at)
         return minted
+
+    def _successor(self, old: KeyView | None) -> tuple[Minted, StoredKey]:
+        """What takes the place of ``old``; where there is no such key, something that will not be stored."""
+        environment = old.environment if old else self._rules.prefixes[0][1]
+        minted = mint(self._prefix(environment), self._entropy)
+        return minted, self._stored(KeyView(minted.id, _NOBODY, environment=environment), minted.text)
 
     def revoke_key(self, key_id: str, *, actor: str, why: str = "") -> KeyRow:
         """Take a key back for good. Revoked already: nothing happens."""

@@ -52,7 +52,8 @@ class _Count:
     def mend(self, at: float) -> None:
         """Cut what lies further ahead than a whole burst: a clock left it behind that was turned back since."""
         latest = at + _MINUTE
-        if max(self.unproven, self.failures, self.verifications) > latest + _SLACK:
+        too_late = latest + _SLACK
+        if self.unproven > too_late or self.failures > too_late or self.verifications > too_late:
             self.unproven = min(self.unproven, latest)
             self.failures = min(self.failures, latest)
             self.verifications = min(self.verifications, latest)
@@ -84,11 +85,10 @@ class MemoryFloodMeter:
             if presented:
                 return self._look_at_credential(prefix, address, rules, key_id, at)
             count = self._count(prefix, address, at)
-            step = _step(rules.unproven_per_minute)
-            wait = _wait(count.unproven, step, rules.unproven_per_minute, at)
+            wait = _wait(count.unproven, rules.unproven_per_minute, at)
             if wait > 0:
                 return FloodFact(prefix, unproven_left=False, retry_after_s=wait)
-            count.unproven = max(count.unproven, at) + step
+            count.unproven = max(count.unproven, at) + _step(rules.unproven_per_minute)
         return _calm(prefix)
 
     def proved(self, address: str, rules: FloodRules, *, key_id: str, good: bool, at: float) -> None:
@@ -105,27 +105,26 @@ class MemoryFloodMeter:
                 count.failures = min(max(count.failures, at) + step, at + _MINUTE)
 
     def _look_at_credential(self, prefix: str, address: str, rules: FloodRules, key_id: str, at: float) -> FloodFact:
-        count = self._known(prefix, address)
+        count = self._fine.get(prefix) or self._known_coarse(address)
         if count is None:
             return _calm(prefix)
         count.mend(at)
-        failing = _wait(count.failures, _step(rules.failures_per_minute), rules.failures_per_minute, at)
+        failing = _wait(count.failures, rules.failures_per_minute, at)
         if failing <= 0:
             return _calm(prefix)
         if self._is_proved(prefix, key_id, at):
             return FloodFact(prefix, failures_left=False, retry_after_s=failing)
-        step = _step(rules.verifications_per_minute)
-        wait = _wait(count.verifications, step, rules.verifications_per_minute, at)
+        wait = _wait(count.verifications, rules.verifications_per_minute, at)
         if wait > 0:
             return FloodFact(prefix, failures_left=False, verification_left=False, retry_after_s=min(wait, failing))
-        count.verifications = max(count.verifications, at) + step
+        count.verifications = max(count.verifications, at) + _step(rules.verifications_per_minute)
         return FloodFact(prefix, failures_left=False, retry_after_s=failing)
 
     def _proved_good(self, prefix: str, address: str, rules: FloodRules, key_id: str, at: float) -> None:
         """Give back what looking took, which is nothing for a pair that was proved already."""
         if not self._is_proved(prefix, key_id, at):
-            count = self._known(prefix, address)
-            if count and _wait(count.failures, _step(rules.failures_per_minute), rules.failures_per_minute, at) > 0:
+            count = self._fine.get(prefix) or self._known_coarse(address)
+            if count and _wait(count.failures, rules.failures_per_minute, at) > 0:
                 count.verifications -= _step(rules.verifications_per_minute)
         if key_id:
             self._proved[prefix, key_id] = at + PROVED_S
@@ -137,10 +136,8 @@ class MemoryFloodMeter:
         until = self._proved.get((prefix, key_id), 0.0) if key_id else 0.0
         return at < until <= at + PROVED_S + _SLACK
 
-    def _known(self, prefix: str, address: str) -> _Count | None:
-        """The count that a prefix is under now, if there is one."""
-        if found := self._fine.get(prefix):
-            return found
+    def _known_coarse(self, address: str) -> _Count | None:
+        """The count that a prefix without one of its own is under now, if there is one."""
         if not self._coarse:
             return None
         return self._coarse.get(coarse_network_of(address)) or self._coarse.get(_EVERYBODY)
@@ -179,11 +176,11 @@ def _step(per_minute: int) -> float:
     return _MINUTE / per_minute if per_minute else _MINUTE
 
 
-def _wait(full_at: float, step: float, per_minute: int, at: float) -> float:
+def _wait(full_at: float, per_minute: int, at: float) -> float:
     """Seconds until one more fits; at most 0 where it does now."""
     if not per_minute:
         return _MINUTE
-    return max(full_at, at) + step - at - _MINUTE - _ROUNDING
+    return (max(at, full_at)) + _MINUTE / per_minute - at - _MINUTE - _ROUNDING
 
 
 @lru_cache(maxsize=65_536)

@@ -14,7 +14,7 @@ from mattegate.ledger.account_values import invalid
 from mattegate.ledger.control import Change, KeyRow, Rows
 from mattegate.ledger.narrowing import require_scopes, require_within
 from mattegate.ledger.protocols import IdentityRow, StoredKey
-from mattegate.vocabulary.facts import KeyState, KeyView, Plain
+from mattegate.vocabulary.facts import KeyKind, KeyState, KeyView, Plain
 from mattegate.vocabulary.refusal import Refusal
 
 Edit = Callable[[KeyView], KeyView]
@@ -101,6 +101,8 @@ def rotate(
     old = row.stored.view
     _require_rotatable(old, at)
     fresh = minted.view
+    if fresh.kind is not old.kind:
+        raise invalid("key", key_id, "a public key or a certificate is not rotated here; make a new one beside it")
     new = replace(old, id=fresh.id, created_at=at, environment=fresh.environment, replaced_by="")
     if (me := acting_key(rows, actor, at)) is not None:
         require_within(new, me)
@@ -162,7 +164,18 @@ def described(key: KeyView) -> dict[str, Plain]:
         "addresses": " ".join(key.addresses),
         "origins": " ".join(key.origins),
         "models": " ".join(key.models),
+    } | _only_given(kind=str(key.kind), algorithm=key.algorithm, schemes=key.schemes, require=key.require)
+
+
+def _only_given(*, kind: str, algorithm: str, schemes: tuple[str, ...], require: tuple[str, ...]) -> dict[str, Plain]:
+    """What most keys have nothing of; empty where it is so, so that an entry of a plain key reads as it always did."""
+    given: dict[str, Plain] = {
+        "kind": "" if kind == KeyKind.API else kind,
+        "algorithm": algorithm,
+        "schemes": " ".join(schemes),
+        "require": " ".join(require),
     }
+    return {name: value for name, value in given.items() if value}
 
 
 def _require_bounds(key: KeyView, me: KeyView | None) -> None:

@@ -34,7 +34,7 @@ class MemoryMeter(SqliteMeter):
             past = (at - 2 * HOLDS_S,)
             db.execute("DELETE FROM outbox WHERE at < ?", past)
             db.execute(
-                "DELETE FROM usage WHERE kind = 'cutout' AND state <> 'reserved' AND ended_at < ?"
+                "DELETE FROM usage WHERE kind <> 'credit' AND state <> 'reserved' AND ended_at < ?"
                 " AND seq NOT IN (SELECT usage FROM outbox) AND seq NOT IN (SELECT usage FROM replays)",
                 past,
             )

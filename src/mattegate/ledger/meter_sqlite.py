@@ -34,6 +34,7 @@ from mattegate.ledger.meter_taken import credits_in, first_costs, given_back, pa
 from mattegate.ledger.protocols import Claim, EpochChanged, LimitStore, Usage
 from mattegate.ledger.usage_database import UsageDatabase
 from mattegate.ledger.usage_rows import Reservation
+from mattegate.ledger.usage_uses import UseBook
 from mattegate.vocabulary.facts import ClaimFact
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import Limit
@@ -57,6 +58,7 @@ class SqliteMeter:
     def __init__(self, database: UsageDatabase, *, store: LimitStore | None = None) -> None:
         self._database = database
         self._counting: Counting = BookCounting() if store is None else StoreCounting(store)
+        self._uses = UseBook()
 
     def claim(self, claim: Claim) -> ClaimFact:
         """Take one unit of every limit and reserve it, or take nothing and say why.
@@ -65,7 +67,12 @@ class SqliteMeter:
         """
         with self._taking(claim.request_id) as (db, take):
             self._check_epoch(db, claim)
-            return self._answered(db, claim) or self._reserve(db, claim, take)
+            if stands := _again(db, claim) or self._uses.refusal(db, claim.uses, claim.at):
+                return stands
+            fact = self._answered(db, claim) or self._reserve(db, claim, take)
+            if fact.reserved or (fact.replay and not fact.conflict) or not claim.metered:
+                self._uses.take(db, claim.uses)
+            return fact
 
     def top_up(self, request_id: str, units: int, at: float) -> ClaimFact:
         """Raise a reservation to ``units`` in limits over megapixels. Raises ``LookupError`` for an unknown request."""
@@ -146,6 +153,7 @@ class SqliteMeter:
         swept = self._release_lapsed(at, lease_before=at)
         with self._database.write() as db:
             usage_counters.sweep(db, before=micros(at - KEEP_COUNTERS_S))
+            self._uses.sweep(db, before=at)
             for (request_id,) in db.execute(_DEAD_REPLAYS, (at - REPLAY_LEASE_S,)).fetchall():
                 _end_replay(db, request_id, "released")
             db.execute("DELETE FROM replays WHERE at < ?", (at - 2 * HOLDS_S,))
@@ -185,11 +193,9 @@ class SqliteMeter:
             raise EpochChanged
 
     def _answered(self, db: sqlite3.Connection, claim: Claim) -> ClaimFact | None:
-        """The answer that needs no limits: the same claim again, a key in use, a delivered answer, too many aborts."""
-        if known := usage_rows.by_request(db, claim.request_id, claim.identity):
-            return _repeated(known)
-        if replayed := _replay(db, claim.request_id):
-            return ClaimFact(replay=replayed[1])
+        """The answer that needs no limits: nothing to take, a key in use, a delivered answer, too many aborts."""
+        if not claim.metered:
+            return ClaimFact()
         if claim.idempotency_key and (holder := self._holder(db, claim)):
             fact = under_key(holder.row)
             if fact.replay and not fact.conflict:
@@ -274,6 +280,15 @@ def _known(db: sqlite3.Connection, request_id: str) -> Reservation:
     if known is None:
         raise LookupError(f"request {request_id} was never claimed")
     return known
+
+
+def _again(db: sqlite3.Connection, claim: Claim) -> ClaimFact | None:
+    """The same claim once more: its first answer was lost on the way."""
+    if known := usage_rows.by_request(db, claim.request_id, claim.identity):
+        return _repeated(known)
+    if replayed := _replay(db, claim.request_id):
+        return ClaimFact(replay=replayed[1])
+    return None
 
 
 def _repeated(known: Reservation) -> ClaimFact:

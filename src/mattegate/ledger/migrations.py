@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 from mattegate.ledger.connection import transaction
@@ -84,11 +86,32 @@ CONTROL: Final = (
         "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit entries stay'); END",
         "CREATE TRIGGER audit_is_fixed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit entries stay'); END",
     ),
+    (
+        "ALTER TABLE keys ADD COLUMN kind TEXT NOT NULL DEFAULT 'api'",
+        "ALTER TABLE keys ADD COLUMN algorithm TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE keys ADD COLUMN schemes TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE keys ADD COLUMN require TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE keys ADD COLUMN material BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE keys ADD COLUMN kek_version INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 """``control.db``. ``epoch`` is one row: the epoch that claims compare, and the last audit entry.
 
 ``changed`` is the epoch of a row's last change, so that a snapshot is brought up to date by reading what changed.
 """
+
+
+SIGNING_SINCE: Final = 2
+"""The version of ``control.db`` from which on it may hold secrets that are sealed."""
+
+
+def version_of(file: Path) -> int:
+    """How many scripts a file has seen; the newest version where it cannot be read, so that nothing is made for it."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            return _version(connection)
+    except sqlite3.Error:
+        return len(CONTROL)
 
 
 def migrate(connection: sqlite3.Connection, schema: Sequence[Sequence[str]], *, name: str) -> None:

@@ -30,6 +30,7 @@ def _beyond(key: KeyView, bound: KeyView) -> Iterator[tuple[str, object]]:
     for scope in key.identity.scopes if key.scopes is None else key.scopes:
         if not _has(bound.identity.scopes if bound.scopes is None else bound.scopes, scope):
             yield "the scope", scope
+    yield from (("the freedom from", proof) for proof in bound.require if proof not in key.require)
     yield from _lists(key, bound)
     if bound.expires_at is not None and (key.expires_at is None or key.expires_at > bound.expires_at):
         yield "the expiry", "never" if key.expires_at is None else key.expires_at

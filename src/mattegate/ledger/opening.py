@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mattegate.config.rulebook import build_rulebook
-from mattegate.config.secrets import Secrets, create_secrets, load_secrets
+from mattegate.config.secrets import Purpose, Secrets, create_secrets, load_secrets
 from mattegate.config.settings import MB, LimitSettings, Settings
 from mattegate.ledger.configured import ConfiguredKeyring, with_configured
 from mattegate.ledger.control_sqlite import FILE, SqliteControl
@@ -21,6 +21,7 @@ from mattegate.ledger.limits_elsewhere import ElsewhereLimitStore
 from mattegate.ledger.limits_fallback import FallbackLimitStore
 from mattegate.ledger.limits_memory import MemoryLimitStore
 from mattegate.ledger.meter_sqlite import SqliteMeter
+from mattegate.ledger.migrations import SIGNING_SINCE, version_of
 from mattegate.ledger.notices_sqlite import SqliteOutbox
 from mattegate.ledger.protocols import LimitStore
 from mattegate.ledger.records import Records
@@ -62,12 +63,15 @@ class Books:
 
 
 def secrets_of(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT) -> Secrets:
-    """The secrets of a home; a home without a ledger gets new ones.
+    """The secrets of a home; one without a ledger gets new ones, and so does a ledger from before a secret's time.
 
     Raises :class:`~mattegate.config.faults.ConfigurationError` where a ledger rests on one that is gone.
     """
-    if not (settings.ledger_dir / FILE).exists():
+    ledger = settings.ledger_dir / FILE
+    if not ledger.exists():
         create_secrets(settings.secrets_dir, environ)
+    elif settings.secrets_dir.is_dir() and version_of(ledger) < SIGNING_SINCE:
+        create_secrets(settings.secrets_dir, environ, purposes=(Purpose.KEK, Purpose.TOKEN))
     return load_secrets(settings.secrets_dir, environ)
 
 
@@ -81,7 +85,8 @@ def open_accounts(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONME
     rules = build_rulebook(settings).credential
     tiers = frozenset(tier.name for tier in settings.tiers)
     with closing(SqliteControl(settings.ledger_dir)) as control:
-        yield Accounts(control, Desk(control, peppers=secrets.peppers, rules=rules, tiers=tiers), secrets)
+        desk = Desk(control, peppers=secrets.peppers, keks=secrets.keks, rules=rules, tiers=tiers)
+        yield Accounts(control, desk, secrets)
 
 
 @contextmanager

@@ -7,12 +7,12 @@ comes in as a value; a store that cannot answer raises :class:`Unavailable`, nev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Finding
-from mattegate.vocabulary.facts import ClaimFact, Facts, FloodFact, IdentityView, KeyView, Plain
+from mattegate.vocabulary.facts import ClaimFact, Facts, FloodFact, IdentityView, KeyView, Plain, Uses
 from mattegate.vocabulary.rulebook import FloodRules, Limit, Rulebook
 
 
@@ -45,6 +45,11 @@ class StoredKey:
     """Brought from elsewhere: found by its digest, since it carries no id."""
     brand: str = ""
     """How a foreign key begins, where that is a brand and no secret; what a mistyped one is told to begin with."""
+    material: bytes = field(default=b"", repr=False)
+    """Of a signing key: its secret, sealed (:mod:`mattegate.signing.envelope`), or its public key (PEM). Of a
+    certificate key: what a certificate must match (:mod:`mattegate.signing.certificates`)."""
+    kek_version: int = 0
+    """What ``material`` is sealed with; 0: it is no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Snapshot:
     """By id."""
     foreign: Mapping[bytes, StoredKey]
     """Foreign keys by digest."""
+    certificates: Mapping[bytes, StoredKey] = field(default_factory=dict)
+    """Certificate keys by what a certificate must match."""
 
 
 class Keyring(Protocol):
@@ -104,6 +111,12 @@ class Claim:
     idempotency_key: str = ""
     lease_s: float = 300.0
     """How long the reservation holds without being settled."""
+    uses: tuple[Uses, ...] = ()
+    """What is used up with it; nothing of it where anything refuses."""
+    metered: bool = True
+    """Whether a unit is reserved; otherwise only epoch and ``uses`` count."""
+    kind: str = "cutout"
+    """What the usage book calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +250,11 @@ class Record:
     """The client's, as the network layer made it out."""
     ms: float = 0.0
 
+    def again(self, request_id: str, *, at: float, ms: float) -> Record:
+        """The same decision on the same attempt, made once more."""
+        attempt = replace(self.attempt, request_id=request_id, at=at)
+        return replace(self, request_id=request_id, at=at, ms=ms, attempt=attempt)
+
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
@@ -245,6 +263,13 @@ class Sealed:
     request_id: str
     at: float
     reason: str
+
+
+class Series(Protocol):
+    """Records of one decision that is made again and again, of a caller who proved nothing."""
+
+    def append(self, request_id: str, *, at: float, ms: float) -> str:
+        """Keep :meth:`Record.again` of the first; otherwise as :meth:`RecordBook.append`."""
 
 
 class RecordBook(Protocol):
@@ -256,6 +281,9 @@ class RecordBook(Protocol):
         That is the record's own id, unless unproven callers' records have used up their room: then it is a sealed id
         that tells time and reason by itself, and only a count remains. Raises :class:`Unavailable`.
         """
+
+    def series(self, first: Record) -> Series:
+        """For more records that differ from ``first`` in id, time and duration alone; keeps none yet."""
 
     def find(self, request_id: str) -> Record | Sealed | None:
         """The record of an id, with what was written a moment ago."""

@@ -7,14 +7,15 @@ written down once a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from mattegate.ledger.connection import answering
-from mattegate.ledger.protocols import Record, Sealed, Unavailable
-from mattegate.ledger.records_codec import Unreadable, decode_index, encode_record
+from mattegate.ledger.form import Form
+from mattegate.ledger.protocols import Record, Sealed, Series, Unavailable
+from mattegate.ledger.records_codec import Unreadable, decode_index, encode_record, fill, record_form
 from mattegate.ledger.records_import import EVERY_S, Imported, Importer, ImportThread
 from mattegate.ledger.records_reading import DATABASE, SPOOL, RecordReader
 from mattegate.ledger.records_room import Dropped, DroppedCount, Room, Sealer
@@ -87,18 +88,13 @@ class Records:
 
     def append(self, record: Record, *, proven: bool) -> str:
         """One line in the spool before the answer goes out; returns the id to answer with."""
-        if not proven and self._room.full:
+        if (not proven and self._room.full) or not self._put(encode_record(record), proven=proven):
             return self._drop(record)
-        line = frame(encode_record(record), proven=proven)
-        if not proven and not self._room.take(len(line)):
-            return self._drop(record)
-        try:
-            self._writer.append(line)
-        except OSError as error:
-            if not proven:
-                self._room.give_back(len(line))
-            raise Unavailable(NAME, f"the spool takes nothing: {error.strerror}") from error
         return record.request_id
+
+    def series(self, first: Record) -> Series:
+        """For more records like ``first``, which is encoded once for all of them."""
+        return _Series(first, record_form(first), self._put, self._drop)
 
     def find(self, request_id: str) -> Record | Sealed | None:
         """The record of an id, with what was written a moment ago."""
@@ -153,6 +149,19 @@ class Records:
             problem=self._thread.problem,
         )
 
+    def _put(self, payload: bytes, *, proven: bool) -> bool:
+        """Write a record down; whether there was room for it."""
+        line = frame(payload, proven=proven)
+        if not proven and not self._room.take(len(line)):
+            return False
+        try:
+            self._writer.append(line)
+        except OSError as error:
+            if not proven:
+                self._room.give_back(len(line))
+            raise Unavailable(NAME, f"the spool takes nothing: {error.strerror}") from error
+        return True
+
     def _drop(self, record: Record) -> str:
         self._dropped.count(record)
         return self._sealer.seal(record)
@@ -171,3 +180,16 @@ class Records:
         with answering(NAME):
             for offset, data in self._reader.tails():
                 yield from lines(data, offset, closed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    first: Record
+    form: Form
+    put: Callable[..., bool]
+    drop: Callable[[Record], str]
+
+    def append(self, request_id: str, *, at: float, ms: float) -> str:
+        if self.put(fill(self.form, request_id, at=at, ms=ms), proven=False):
+            return request_id
+        return self.drop(self.first.again(request_id, at=at, ms=ms))

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from mattegate.ledger.form import HOLE, TEXT_HOLE, Form, json_with_holes
 from mattegate.ledger.protocols import Record
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Effect, Finding
@@ -120,6 +121,22 @@ def encode_record(record: Record) -> bytes:
             skipped,
         )
     )
+
+
+def record_form(record: Record) -> Form:
+    """The record with holes where others of the same decision differ: see :func:`fill`."""
+    document: dict[str, Any] = msgspec.json.decode(encode_record(record))
+    written = document["record"]
+    for part in (written, written["attempt"]):
+        part |= {"request_id": TEXT_HOLE, "at": HOLE}
+    written["ms"] = HOLE
+    return Form(json_with_holes(document))
+
+
+def fill(form: Form, request_id: str, *, at: float, ms: float) -> bytes:
+    """What :func:`encode_record` makes of :meth:`Record.again`."""
+    spelled, moment = request_id.encode(), b"%a" % at
+    return form.fill(spelled, moment, spelled, moment, b"%a" % ms)
 
 
 def decode_record(data: bytes) -> Record:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mattegate.ledger.protocols import Record, Sealed
+from mattegate.ledger.protocols import Record, Sealed, Series
 from mattegate.ledger.records import TRIM_ABOVE, TRIM_TO
 from mattegate.ledger.records_codec import encode_record
 from mattegate.ledger.records_room import Dropped, DroppedCount, Room, Sealer
@@ -41,6 +41,10 @@ class MemoryRecords:
         with self._lock:
             self._kept.append(_Kept(record, proven, size))
         return record.request_id
+
+    def series(self, first: Record) -> Series:
+        """For more records like ``first``."""
+        return _Series(self, first)
 
     def find(self, request_id: str) -> Record | Sealed | None:
         """The newest record of an id; else what the id itself tells."""
@@ -101,3 +105,12 @@ class MemoryRecords:
     def _snapshot(self) -> list[_Kept]:
         with self._lock:
             return list(self._kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    book: MemoryRecords
+    first: Record
+
+    def append(self, request_id: str, *, at: float, ms: float) -> str:
+        return self.book.append(self.first.again(request_id, at=at, ms=ms), proven=False)

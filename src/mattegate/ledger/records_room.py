@@ -55,7 +55,7 @@ class Room:
     def take(self, size: int) -> bool:
         """Reserve room for one record, if there is any."""
         with self._lock:
-            if self.used + size > self._most:
+            if self._spooled + self._stored + size > self._most:
                 self._full = True
                 return False
             self._spooled += size

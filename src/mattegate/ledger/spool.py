@@ -84,7 +84,15 @@ class SpoolWriter:
         with self._lock:
             if self._fd < 0:
                 self._fd, self._size = _open_part(self._folder), 0
-            self._write(line)
+            try:
+                taken = os.write(self._fd, line)
+            except OSError:
+                self._close()  # whatever is wrong with this file need not be wrong with the next
+                raise
+            if taken < len(line):
+                self._take_back(taken)
+                raise OSError(28, f"only {taken} of {len(line)} bytes were taken")
+            self._size += taken
             if self._size >= self._part_bytes:
                 self._close()
 
@@ -92,17 +100,6 @@ class SpoolWriter:
         """Close the part in hand; a later append opens another."""
         with self._lock:
             self._close()
-
-    def _write(self, line: bytes) -> None:
-        try:
-            taken = os.write(self._fd, line)
-        except OSError:
-            self._close()  # whatever is wrong with this file need not be wrong with the next
-            raise
-        if taken < len(line):
-            self._take_back(taken)
-            raise OSError(28, f"only {taken} of {len(line)} bytes were taken")
-        self._size += taken
 
     def _take_back(self, taken: int) -> None:
         """Cut off the torn line; where even that fails, the next line goes to another part."""

@@ -82,7 +82,7 @@ class UsageBook:
         label = _LABELS[by]
         sums = (
             f"SELECT {label}, count(*), sum(images), sum(units), sum(pixels), sum(bytes_in), sum(bytes_out), sum(ms)"  # noqa: S608
-            " FROM usage WHERE kind = 'cutout' AND state = 'settled' AND at >= ? AND at < ?"
+            " FROM usage WHERE kind <> 'credit' AND state = 'settled' AND at >= ? AND at < ?"
             f" AND (?3 IS NULL OR identity = ?3) GROUP BY {label} ORDER BY {label}"
         )
         with self._database.read() as db:
@@ -97,9 +97,9 @@ class UsageBook:
         """How many rows are in which state, and what they come to."""
         with self._database.read() as db:
             states = dict(
-                db.execute("SELECT state, count(*) FROM usage WHERE kind = 'cutout' GROUP BY state").fetchall()
+                db.execute("SELECT state, count(*) FROM usage WHERE kind <> 'credit' GROUP BY state").fetchall()
             )
-            charged = "SELECT coalesce(sum(units), 0) FROM usage WHERE kind = 'cutout' AND state = 'settled'"
+            charged = "SELECT coalesce(sum(units), 0) FROM usage WHERE kind <> 'credit' AND state = 'settled'"
             left = "SELECT coalesce(sum(value), 0) FROM counters WHERE name = ?"
             return Totals(
                 reserved=states.get("reserved", 0),

@@ -13,7 +13,6 @@ COLUMNS: Final = (
     "id, request_id, identity, key_id, kind, state, units, at, ended_at, images, pixels, bytes_in, bytes_out,"
     " model, ms, idempotency_key, replays, note"
 )
-CUTOUT: Final = "cutout"
 CREDIT: Final = "credit"
 
 
@@ -51,8 +50,8 @@ def usage_row(fields: tuple[Any, ...]) -> UsageRow:
 
 
 def by_request(db: sqlite3.Connection, request_id: str, identity: str | None = None) -> Reservation | None:
-    """The cut-out of a request."""
-    where = "request_id = ?1 AND kind = 'cutout' AND (?2 IS NULL OR identity = ?2)"
+    """What a request was served: everything but credits."""
+    where = "request_id = ?1 AND kind <> 'credit' AND (?2 IS NULL OR identity = ?2)"
     return _one(db, where, (request_id, identity))
 
 
@@ -90,12 +89,13 @@ def insert_reservation(db: sqlite3.Connection, claim: Claim, taken: str, credits
     db.execute(
         "INSERT INTO usage (id, request_id, identity, key_id, kind, state, units, at, lease_until, images,"
         " idempotency_key, holds_key, taken, credits)"
-        " VALUES (?, ?, ?, ?, 'cutout', 'reserved', 1, ?, ?, 0, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, 'reserved', 1, ?, ?, 0, ?, ?, ?, ?)",
         (
             new_id(),
             claim.request_id,
             claim.identity,
             claim.key_id,
+            claim.kind,
             claim.at,
             claim.at + claim.lease_s,
             claim.idempotency_key,

@@ -85,4 +85,15 @@ USAGE: Final = (
             PRIMARY KEY (subject, name, window, share)
         ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # Values that were used and must not be used (so often) again; until: when they are refused by their age alone.
+        """CREATE TABLE uses (
+            subject TEXT NOT NULL,
+            value TEXT NOT NULL,
+            used INTEGER NOT NULL,
+            until REAL NOT NULL,
+            PRIMARY KEY (subject, value)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX uses_until ON uses (until)",
+    ),
 )

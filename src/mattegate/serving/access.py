@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from mattegate.ledger.form import HOLE, TEXT_HOLE, Form, json_with_holes
+
 if TYPE_CHECKING:
     from starlette.types import Scope
 
@@ -40,6 +42,7 @@ _PIECE: Final = 4_096
 """``PIPE_BUF`` on Linux: what a pipe that is ready takes at once. No line is longer."""
 _TIGHT: Final = 48
 """Characters kept of each text of a line that would be longer."""
+_LONGEST_MS: Final = 1e9
 _STDERR: Final = 2
 _RETRY_S: Final = 1.0
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
@@ -94,8 +97,25 @@ def send_lines_to(sink: Sink) -> Sink:
 
 def log_access(scope: Scope, exchange: Exchange, *, now: float) -> None:
     """Write the line of one finished exchange; ``now`` by ``time.perf_counter``."""
-    line = AccessLine(
-        _now(),
+    _Current.sink.write(encode_line(_line(scope, exchange, _now(), _ms(exchange, now), exchange.request_id)))
+
+
+def log_access_again(form: Form, exchange: Exchange, *, now: float) -> None:
+    """Write the line of an exchange that went like the one of ``form``."""
+    _Current.sink.write(form.fill(_now().encode(), b"%a" % _ms(exchange, now), exchange.request_id.encode()))
+
+
+def access_form(scope: Scope, exchange: Exchange) -> Form | None:
+    """The line of an exchange, for others like it; ``None`` where it has anything unusual in it."""
+    line = _line(scope, exchange, _now(), _LONGEST_MS, exchange.request_id)
+    if _encode_at_once(line) is None:
+        return None
+    return Form(json_with_holes(msgspec.structs.replace(line, time=TEXT_HOLE, ms=HOLE, request_id=TEXT_HOLE)))
+
+
+def _line(scope: Scope, exchange: Exchange, at: str, ms: float, request_id: str) -> AccessLine:
+    return AccessLine(
+        at,
         exchange.address or client_address(scope),
         scope["method"],
         scope["path"][:_LONGEST],
@@ -105,12 +125,15 @@ def log_access(scope: Scope, exchange: Exchange, *, now: float) -> None:
         exchange.identity,
         exchange.bytes_in,
         exchange.bytes_out,
-        round((now - exchange.started) * 1000, 1),
-        exchange.request_id,
+        ms,
+        request_id,
         _client_request_id(scope),
         exchange.problem,
     )
-    _Current.sink.write(encode_line(line))
+
+
+def _ms(exchange: Exchange, now: float) -> float:
+    return round((now - exchange.started) * 1000, 1)
 
 
 def write_line(line: dict[str, object]) -> None:
@@ -120,19 +143,22 @@ def write_line(line: dict[str, object]) -> None:
 
 def encode_line(line: AccessLine | dict[str, object]) -> bytes:
     """Pure ASCII JSON of at most 4096 bytes; texts that would make it longer are cut."""
-    try:
-        data = _ENCODER.encode(line)
-    except (UnicodeEncodeError, OverflowError):
-        return _encode_slowly(line)
-    if data.isascii() and len(data) < _PIECE and b"\x7f" not in data:
-        return data
-    return _encode_slowly(line)
+    return _encode_at_once(line) or _encode_slowly(line)
 
 
 def client_address(scope: Scope) -> str:
     """The address of the peer as the server saw it; empty where there is none."""
     client = scope.get("client")
     return str(client[0]) if client else ""
+
+
+def _encode_at_once(line: AccessLine | dict[str, object]) -> bytes | None:
+    """``None`` for lines with anything unusual in them."""
+    try:
+        data = _ENCODER.encode(line)
+    except (UnicodeEncodeError, OverflowError):
+        return None
+    return data if data.isascii() and len(data) < _PIECE and b"\x7f" not in data else None
 
 
 def _encode_slowly(line: AccessLine | dict[str, object]) -> bytes:

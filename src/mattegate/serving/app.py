@@ -41,7 +41,8 @@ _NO_MODELS: Final[tuple[str, ...]] = ()
 class DataPlane:
     """The data plane as an ASGI application; its lifespan starts and drains the engine.
 
-    ``models`` gives the names a request may use, for the pages and the OpenAPI document. ``drain`` is what a server
+    ``models`` gives the names a request may use, for the pages and the OpenAPI document; ``proper_name`` turns an alias
+    into the name that policies speak of. ``drain`` is what a server
     tells of its end. ``extra`` answers further routes by their names; ``companions`` run beside it as long as it lives;
     ``observe`` is told of every exchange once it is over.
     """
@@ -56,6 +57,7 @@ class DataPlane:
         standing: Standing,
         extra: Mapping[str, Answering] | None = None,
         models: Callable[[], Sequence[str]] = lambda: _NO_MODELS,
+        proper_name: Callable[[str], str] = str,
         echo: Echo | None = None,
         companions: Sequence[Companion] = (),
         observe: Callable[[Exchange], None] | None = None,
@@ -64,7 +66,7 @@ class DataPlane:
         self._engine = engine
         self._companions = companions
         self._echo = echo if settings.server.echo else None
-        cutout = RemoveBackground(settings, engine, self.drain, gatehouse)
+        cutout = RemoveBackground(settings, engine, self.drain, gatehouse, proper_name)
         account = Account(gatehouse, records, standing)
         self._endpoints = _endpoints(cutout, account, Health(engine, self.drain), Site(settings, models))
         self._endpoints |= {name: answered(call) for name, call in (extra or {}).items()}
@@ -83,17 +85,16 @@ class DataPlane:
         """Answer one request, or live through the lifespan."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif not await self._echoed(scope, receive, send):
+        elif self._echo is None or not await self._echoed(self._echo, scope, receive, send):
             await self._http(scope, receive, send)
 
-    async def _echoed(self, scope: Scope, receive: Receive, send: Send) -> bool:
+    @staticmethod
+    async def _echoed(echo: Echo, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer a good ticket, which is used up by it; everything else is an ordinary request."""
-        if self._echo is None or scope["type"] != "http":
+        ticket = echo.wants(scope["path"]) if scope["type"] == "http" else None
+        if ticket is None or not await asyncio.to_thread(echo.consume, ticket, time.time()):
             return False
-        ticket = self._echo.wants(scope["path"])
-        if ticket is None or not await asyncio.to_thread(self._echo.consume, ticket, time.time()):
-            return False
-        await self._echo(scope, receive, send)
+        await echo(scope, receive, send)
         return True
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:

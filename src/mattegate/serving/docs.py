@@ -6,7 +6,8 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from mattegate.vocabulary.reasons import REASONS, Reason
+from mattegate.vocabulary.reason import Reason
+from mattegate.vocabulary.reasons import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

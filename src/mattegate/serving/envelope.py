@@ -16,10 +16,12 @@ from urllib.parse import quote
 from mattegate.gate.cors import cors_headers, preflight_headers
 from mattegate.gate.limits import rate_headers
 from mattegate.gate.wording import untellable
-from mattegate.serving.access import log_access
+from mattegate.serving.access import access_form, log_access, log_access_again
 from mattegate.serving.exchange import Exchange
+from mattegate.serving.gatehouse import refusal_for
 from mattegate.serving.handshake import as_request, denying, opening_status
 from mattegate.serving.payload import plain
+from mattegate.serving.precedent import AnswerForm, docket_of_repeated, sets_precedent
 from mattegate.serving.problem import Problem, encode_json
 from mattegate.serving.reading import without_keys
 from mattegate.signing.leaks import HIDDEN
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mattegate.serving.gatehouse import Gatehouse
+    from mattegate.serving.precedent import Precedent
     from mattegate.serving.problem import RawHeaders
 
 _LOG: Final = logging.getLogger("mattegate.serving")
@@ -77,7 +80,13 @@ class Envelope:
         if Exchange.within(scope):
             await self._answer(scope, receive, send, Exchange.of(scope))
             return
-        exchange = Exchange(started=perf_counter(), body_expected=_body_expected(scope))
+        exchange = Exchange(started=perf_counter())
+        docket = docket_of_repeated(scope, self)
+        precedent = docket.precedent if docket else None
+        if precedent and self._gatehouse.precedents.follow(precedent, exchange):
+            await self._repeat(precedent, scope, send, exchange)
+            return
+        exchange.body_expected = _body_expected(scope)
         exchange.attach(scope)
         out = send if scope["type"] == "http" else denying(send, scope)
         try:
@@ -86,6 +95,33 @@ class Envelope:
             log_access(_as_told(as_request(scope), exchange), exchange, now=perf_counter())
             if self._observe is not None:
                 self._observe(exchange)
+        if docket:
+            docket.precedent = self._precedent(scope, exchange)
+
+    async def _repeat(self, precedent: Precedent, scope: Scope, send: Send, exchange: Exchange) -> None:
+        """Give the answer of ``precedent``."""
+        exchange.bytes_out = precedent.answer.body_length
+        try:
+            await precedent.answer.give(exchange.request_id, scope, send)
+        finally:
+            log_access_again(precedent.line, exchange, now=perf_counter())
+            if self._observe is not None:
+                self._observe(exchange)
+
+    def _precedent(self, scope: Scope, exchange: Exchange) -> Precedent | None:
+        """The precedent that this refusal sets, if it is one that can be given again."""
+        walk = exchange.walk
+        if walk is None or not sets_precedent(exchange, walk):
+            return None
+        problem = Problem.of(refusal_for(walk))
+        try:
+            body = problem.body_with_hole(instance=_instance(scope, exchange), docs=self._docs)
+        except (UnicodeEncodeError, OverflowError):
+            return None
+        first = body.replace(b"\0", exchange.request_id.encode())
+        answer = AnswerForm.of(problem.status, self._labels(exchange, problem.headers(first)), body, len(first))
+        line = access_form(_as_told(as_request(scope), exchange), exchange)
+        return self._gatehouse.precedents.of(exchange, walk, answer, line) if line is not None else None
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         try:

@@ -10,7 +10,9 @@ from mattegate.serving.request_id import new_request_id
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+    from mattegate.ledger.protocols import Record
     from mattegate.serving.walk import Walk
+    from mattegate.vocabulary.facts import FloodFact
 
 _KEY: Final = "mattegate.exchange"
 
@@ -36,6 +38,10 @@ class Exchange:
     """The decision on this request, once the gate has begun it."""
     admin: str = ""
     """The id of the admin who asks; on the admin plane, where no walk is."""
+    flood: FloodFact | None = None
+    """What the flood meter said of this request, where it was asked before the gate began."""
+    record: Record | None = None
+    """What was put on record of it."""
     concluded: bool = False
     """Whether the decision is recorded, which happens just before the answer's head goes out."""
 

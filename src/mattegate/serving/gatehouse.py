@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 from time import perf_counter
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from mattegate import __version__
 from mattegate.gate.address import client_of
-from mattegate.gate.case import caller_of
+from mattegate.gate.case import caller_of, proven_keys, uses_of
 from mattegate.gate.decide import decide
 from mattegate.gate.layers.flood import presents
 from mattegate.gate.limits import limits_of
+from mattegate.gate.metering import takes
 from mattegate.gate.refusal import refusal_of, retry_after_s, status_of
 from mattegate.gate.rules import Rules
 from mattegate.ledger.protocols import (
@@ -37,15 +39,15 @@ from mattegate.ledger.protocols import (
     Record,
     RecordBook,
     Snapshot,
-    StoredKey,
     Unavailable,
     Usage,
 )
 from mattegate.serving.exchange import Exchange
 from mattegate.serving.payload import plain
+from mattegate.serving.precedent import Precedents
+from mattegate.serving.proving.keys import KeyProver
 from mattegate.serving.reading import Reading
 from mattegate.serving.walk import Walk
-from mattegate.signing.keys import digest_key, matches
 from mattegate.vocabulary.decision import Allowed, Needs, Refused
 from mattegate.vocabulary.facts import (
     ClaimFact,
@@ -58,10 +60,15 @@ from mattegate.vocabulary.facts import (
     KeyView,
     LimitAnswer,
     Outcome,
+    ProofFact,
 )
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import Limit
 from mattegate.vocabulary.secrets import Peppers
+
+if TYPE_CHECKING:
+    from mattegate.serving.evidence import Evidence
+    from mattegate.serving.proving.prover import Prover
 
 _T = TypeVar("_T")
 
@@ -73,8 +80,8 @@ _ATTEMPTS: Final = 16
 
 _NOTHING: Final = Facts()
 """What is known at the beginning."""
-_NOBODY: Final = CredentialFact()
-"""What a credential turned out to be that no key has the id of."""
+_PROVING: Final = frozenset({"credential", "token", "signature"})
+"""The layers that refuse for want of a proof."""
 
 
 class UsedKeys(Protocol):
@@ -98,6 +105,8 @@ class GateParts:
     used_keys: UsedKeys
     thread: Executor
     """Where the ledger's calls run."""
+    provers: Mapping[FactName, Prover] = field(default_factory=dict)
+    """Who judges signatures, tokens, certificates, and who asks the operator's authorizer."""
 
 
 class Gatehouse:
@@ -105,8 +114,9 @@ class Gatehouse:
 
     def __init__(self, parts: GateParts) -> None:
         self._parts = parts
-        self._pepper = parts.peppers.current
+        self._keys = KeyProver(parts.peppers)
         self._rules: Rules | None = None
+        self.precedents = Precedents(self.rules_and_keys, self._looking, self._failing, parts.records)
 
     def rules(self) -> Rules:
         """The rules in force for a request that begins now.
@@ -137,24 +147,28 @@ class Gatehouse:
         return limits_of(KeyView("", identity), self.rules())
 
     @staticmethod
-    def begin(reading: Reading, rules: Rules, keys: Snapshot | None = None) -> Walk:
-        """A walk that has not taken its first step; ``keys`` are those of this moment, where they were looked at."""
-        attempt = reading.attempt
-        return Walk(attempt, rules, client_of(attempt, rules).address, _NOTHING, keys=keys)
+    def begin(reading: Reading, rules: Rules, keys: Snapshot | None = None, flood: FloodFact | None = None) -> Walk:
+        """A walk that has not taken its first step; ``keys`` are those of this moment, where they were looked at.
 
-    async def enter(self, walk: Walk, secrets: tuple[str, ...]) -> None:
+        ``flood`` is what the flood meter said of this request, where it was asked.
+        """
+        attempt = reading.attempt
+        facts = _NOTHING if flood is None else Facts(flood=flood)
+        return Walk(attempt, rules, client_of(attempt, rules).address, facts, keys=keys)
+
+    async def enter(self, walk: Walk, evidence: Evidence) -> None:
         """Walk as far as can be decided before the work: ``walk.decision`` stays ``None`` where work may begin."""
         for _ in range(_ATTEMPTS):
             try:
-                await self._advance(walk, secrets)
+                await self._advance(walk, evidence)
                 break
             except EpochChanged:
                 walk.facts, walk.findings, walk.keys = Facts(flood=walk.facts.flood), (), None
         else:
             self._fail(walk, FactName.CLAIM, Unavailable("control", "keys change faster than they can be looked at"))
-            await self._advance(walk, secrets)
+            await self._advance(walk, evidence)
         if isinstance(walk.decision, Refused):
-            self._count_failure(walk)
+            self._failing(walk)(at=walk.attempt.at)
         else:
             self._identify(walk)
 
@@ -216,7 +230,7 @@ class Gatehouse:
         """One call of the ledger, in its thread."""
         return await asyncio.get_running_loop().run_in_executor(self._parts.thread, call, *args)
 
-    async def _advance(self, walk: Walk, secrets: tuple[str, ...]) -> None:
+    async def _advance(self, walk: Walk, evidence: Evidence) -> None:
         while True:
             step = decide(walk.attempt, walk.facts, walk.rules, walk.findings)
             walk.findings = step.findings
@@ -226,71 +240,70 @@ class Gatehouse:
             if step.fact is FactName.OUTCOME:
                 return
             try:
-                await self._resolve(walk, step.fact, secrets)
+                await self._resolve(walk, step.fact, evidence)
             except Unavailable as error:
                 self._fail(walk, step.fact, error)
 
-    async def _resolve(self, walk: Walk, fact: FactName, secrets: tuple[str, ...]) -> None:
+    async def _resolve(self, walk: Walk, fact: FactName, evidence: Evidence) -> None:
         if fact is FactName.FLOOD:
-            walk.learn(flood=self._flood(walk))
+            walk.learn(flood=self._looking(walk)(at=walk.attempt.at))
         elif fact is FactName.CREDENTIAL:
-            walk.learn(credential=self._credential(walk, secrets))
-        else:
+            walk.learn(credential=self._credential(walk, evidence))
+        elif fact is FactName.CLAIM:
             walk.learn(claim=await self._claim(walk))
+        else:
+            await self._prove(walk, fact, evidence)
+
+    async def _prove(self, walk: Walk, fact: FactName, evidence: Evidence) -> None:
+        """Have a strong credential judged, or the operator's authorizer asked."""
+        prover = self._parts.provers.get(fact)
+        if prover is None:
+            raise Unavailable("unavailable", f"nothing here can tell about {fact}")
+        keys = walk.keys or self._parts.keyring.snapshot()
+        proof = await prover.prove(walk, evidence, keys)
+        if isinstance(proof, ProofFact) and proof.key is not None and not proof.code:
+            self._recognise(walk, proof.key, keys.epoch)
+        walk.know(fact, proof)
 
     @staticmethod
     def _fail(walk: Walk, fact: FactName, error: Unavailable) -> None:
         failed = walk.facts.failed | {fact: Failure(error.dependency, error.problem)}
         walk.facts = replace(walk.facts, failed=failed)
 
-    def _flood(self, walk: Walk) -> FloodFact:
+    def _looking(self, walk: Walk) -> Callable[..., FloodFact]:
+        """What asks the flood meter of this walk ``at`` a moment."""
         presented = presents(walk.attempt, walk.rules)
-        return self._parts.flood.look(
-            walk.address,
-            walk.rules.rulebook.flood,
-            presented=presented,
-            key_id=walk.attempt.credentials[0].key_id if presented else "",
-            at=walk.attempt.at,
+        key_id = walk.attempt.credentials[0].key_id if presented else ""
+        look = self._parts.flood.look
+        return partial(look, walk.address, walk.rules.rulebook.flood, presented=presented, key_id=key_id)
+
+    def _credential(self, walk: Walk, evidence: Evidence) -> CredentialFact:
+        keys = walk.keys or self._parts.keyring.snapshot()
+        index, text = evidence.key_of(walk.attempt)
+        fact = self._keys.prove(walk.attempt.credentials[index], text, keys)
+        if fact.key is not None and fact.proven:
+            self._recognise(walk, fact.key, keys.epoch)
+        return fact
+
+    def _recognise(self, walk: Walk, key: KeyView, epoch: int) -> None:
+        """A key proved good: remember its use, and give its prefix back what the flood meter counted."""
+        walk.caller, walk.epoch = walk.caller or key, epoch
+        self._parts.used_keys.note(key.id, walk.attempt.at)
+        self._proving(walk, walk.attempt.credentials[0].key_id if walk.attempt.credentials else "", good=True)(
+            at=walk.attempt.at
         )
 
-    def _credential(self, walk: Walk, secrets: tuple[str, ...]) -> CredentialFact:
-        snapshot = walk.keys or self._parts.keyring.snapshot()
-        presented, text = walk.attempt.credentials[0], secrets[0]
-        stored = snapshot.keys.get(presented.key_id) if presented.key_id else None
-        proven = self._proves(text, stored)
-        if stored is None and snapshot.foreign:  # a key from elsewhere may look like one of ours
-            stored = self._foreign(text, snapshot)
-            proven = stored is not None
-        if stored is not None and proven:
-            walk.caller, walk.epoch = stored.view, snapshot.epoch
-            self._parts.used_keys.note(stored.view.id, walk.attempt.at)
-            self._tell_flood(walk, stored.view.id, good=True)
-        return CredentialFact(stored.view, proven) if stored else _NOBODY
+    def _proving(self, walk: Walk, key_id: str, *, good: bool) -> Callable[..., None]:
+        """What tells the flood meter ``at`` a moment what the look-up of the credential said."""
+        return partial(self._parts.flood.proved, walk.address, walk.rules.rulebook.flood, key_id=key_id, good=good)
 
-    def _proves(self, text: str, stored: StoredKey | None) -> bool:
-        """Whether ``text`` is the stored key; an unknown id costs as much as a known one."""
-        if stored is None:
-            return matches(text, None, self._pepper)
-        try:
-            pepper = self._parts.peppers.of(stored.pepper_version)
-        except KeyError:
-            problem = f"a key lies under pepper {stored.pepper_version}, newer than this server: restart it"
-            raise Unavailable("control", problem) from None
-        return matches(text, stored.digest, pepper)
-
-    def _foreign(self, text: str, snapshot: Snapshot) -> StoredKey | None:
-        found = [snapshot.foreign.get(digest_key(text, pepper)) for pepper in self._parts.peppers.all]
-        return next((stored for stored in found if stored is not None), None)
-
-    def _tell_flood(self, walk: Walk, key_id: str, *, good: bool) -> None:
-        rules = walk.rules.rulebook.flood
-        self._parts.flood.proved(walk.address, rules, key_id=key_id, good=good, at=walk.attempt.at)
-
-    def _count_failure(self, walk: Walk) -> None:
+    def _failing(self, walk: Walk) -> Callable[..., None]:
+        """What counts ``at`` a moment that a refused walk failed to prove its credential, where it did."""
         assert isinstance(walk.decision, Refused)
-        proven = walk.facts.credential is not None and walk.facts.credential.proven
-        if walk.decision.finding.layer == "credential" and walk.attempt.credentials and not proven:
-            self._tell_flood(walk, walk.attempt.credentials[0].key_id, good=False)
+        unproven = walk.decision.finding.layer in _PROVING and not proven_keys(walk.facts)
+        if unproven and walk.attempt.credentials:
+            return self._proving(walk, walk.attempt.credentials[0].key_id, good=False)
+        return _nothing
 
     @staticmethod
     def _identify(walk: Walk) -> None:
@@ -300,7 +313,8 @@ class Gatehouse:
     async def _claim(self, walk: Walk) -> ClaimFact:
         self._identify(walk)
         assert walk.caller is not None
-        walk.limits = limits_of(walk.caller, walk.rules)
+        metered = takes(walk.attempt)
+        walk.limits = limits_of(walk.caller, walk.rules) if metered else ()
         walk.tier = walk.rules.tiers.get(walk.caller.identity.tier)
         claim = Claim(
             request_id=walk.attempt.request_id,
@@ -310,7 +324,9 @@ class Gatehouse:
             limits=walk.limits,
             epoch=walk.epoch,
             declared_bytes=walk.attempt.declared_bytes or 0,
-            idempotency_key=walk.attempt.idempotency_key,
+            idempotency_key=walk.attempt.idempotency_key if metered else "",
+            uses=uses_of(walk.facts),
+            metered=metered,
         )
         return await self.in_thread(self._parts.meter.claim, claim)
 
@@ -366,7 +382,7 @@ class Gatehouse:
 
     def _keep(self, exchange: Exchange, walk: Walk, outcome: Outcome) -> str:
         reason = walk.decision.finding.reason if isinstance(walk.decision, Refused) else outcome.code
-        record = Record(
+        exchange.record = record = Record(
             request_id=exchange.request_id,
             at=walk.attempt.at,
             attempt=walk.attempt,
@@ -383,6 +399,10 @@ class Gatehouse:
             return self._parts.records.append(record, proven=walk.caller is not None)
         except Unavailable as error:
             raise unavailable(error) from error
+
+
+def _nothing(**_: object) -> None:
+    """What is done where there is nothing to do."""
 
 
 def _renewed(before: Sequence[LimitAnswer], newer: Sequence[LimitAnswer]) -> tuple[LimitAnswer, ...]:

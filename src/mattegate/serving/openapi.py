@@ -11,7 +11,8 @@ from mattegate.serving.openapi_problems import COMMON_HEADERS, UNSENT, Schema, e
 from mattegate.serving.reference import OPTIONS
 from mattegate.serving.routes import CUTOUT_PATHS
 from mattegate.vocabulary.options import OutputFormat
-from mattegate.vocabulary.reasons import REASONS, Reason
+from mattegate.vocabulary.reason import Reason
+from mattegate.vocabulary.reasons import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from mattegate.gate.layers.policy import model_finding
+from mattegate.gate.decide import decide
 from mattegate.gate.refusal import refusal_of
+from mattegate.vocabulary.decision import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mattegate.cutout.engine.protocol import Job
     from mattegate.serving.walk import Walk
-    from mattegate.vocabulary.facts import Plain
+    from mattegate.vocabulary.facts import PayloadFact, Plain
     from mattegate.vocabulary.options import CutoutOptions
 
 
-def check_model(walk: Walk, model: str) -> None:
-    """The model may have been named in the body, after the policy layer was asked about the head.
+def check_payload(walk: Walk, payload: PayloadFact) -> None:
+    """Ask the policy layer again, which had only the head to go by: the body names the model, and has a size.
 
-    Raises :class:`Refusal` ``policy.model``.
+    Raises :class:`Refusal` ``policy.*``.
     """
-    finding = model_finding(walk.caller, model) if walk.caller else None
-    if finding is not None:
-        raise refusal_of(finding)
+    walk.facts = replace(walk.facts, payload=payload)
+    so_far = tuple(takewhile(lambda finding: finding.layer != "policy", walk.findings))
+    step = decide(walk.attempt, walk.facts, walk.rules, so_far)
+    walk.findings = step.findings
+    if isinstance(step, Refused):
+        walk.decision = step
+        raise refusal_of(step.finding)
 
 
 def fingerprint(job: Job) -> str:

@@ -27,11 +27,12 @@ from mattegate.serving.form_body import FormReader
 from mattegate.serving.head import BodyKind, Head, parse_head
 from mattegate.serving.intake import Intake, Submission, Upload
 from mattegate.serving.json_body import JsonReader
-from mattegate.serving.payload import check_model, fingerprint, plain
+from mattegate.serving.payload import check_payload, fingerprint, plain
 from mattegate.serving.raw_body import RawReader
 from mattegate.serving.texts import add_text, option_refusal
 from mattegate.serving.watch import until_gone
 from mattegate.vocabulary.attempt import Flawed
+from mattegate.vocabulary.facts import PayloadFact
 from mattegate.vocabulary.options import BackgroundImage, CutoutOptions, parse_options
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.report import Stage
@@ -74,8 +75,11 @@ class BodyReader(Protocol):
 class RemoveBackground:
     """The ASGI endpoint of ``POST /v1/remove-bg`` and its aliases."""
 
-    def __init__(self, settings: Settings, engine: Engine, drain: Drain, gatehouse: Gatehouse) -> None:
+    def __init__(
+        self, settings: Settings, engine: Engine, drain: Drain, gatehouse: Gatehouse, proper_name: Callable[[str], str]
+    ) -> None:
         self._settings = settings
+        self._proper_name = proper_name
         self._gatehouse = gatehouse
         self._engine = engine
         self._drain = drain
@@ -108,13 +112,20 @@ class RemoveBackground:
     async def _admitted(self, walk: Walk, job: Job) -> Job:
         """What the body adds to the decision: the model, the megapixels, the payload of an idempotency key."""
         model = job.options.model or self._settings.models.default
-        check_model(walk, model)
-        await self._gatehouse.top_up(walk, _megapixels(job.image))
+        megapixels = _megapixels(job.image)
+        check_payload(walk, self._payload(model, job, megapixels))
+        await self._gatehouse.top_up(walk, megapixels)
         if walk.attempt.idempotency_key:
             digest = await asyncio.to_thread(fingerprint, job)
-            model = await self._gatehouse.bind(walk, digest, model)
-            return replace(job, options=replace(job.options, model=model))
+            bound = await self._gatehouse.bind(walk, digest, model)
+            if bound != model:  # the default of then
+                check_payload(walk, self._payload(bound, job, megapixels))
+            return replace(job, options=replace(job.options, model=bound))
         return job
+
+    def _payload(self, model: str, job: Job, megapixels: int) -> PayloadFact:
+        proper = self._proper_name(model)
+        return PayloadFact(proper, len(job.image), megapixels, alias=model if model != proper else "")
 
     def _refuse_when_full(self) -> None:
         waiting = self._engine.status().waiting

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from mattegate.vocabulary.reasons import REASONS, Reason
+from mattegate.ledger.form import TEXT_HOLE, json_with_holes
+from mattegate.vocabulary.reason import Reason
+from mattegate.vocabulary.reasons import REASONS
 from mattegate.vocabulary.refusal import said
 
 if TYPE_CHECKING:
@@ -97,6 +99,14 @@ class Problem:
             "request_id": request_id,
             "remedy": self.remedy,
         }
+
+    def body_with_hole(self, *, instance: str, docs: str) -> bytes:
+        """The document as :func:`encode_json` spells it, with a hole for the id.
+
+        Raises as :func:`~mattegate.ledger.form.json_with_holes` does.
+        """
+        document = {**self.document(request_id="", instance=instance, docs=docs), "request_id": TEXT_HOLE}
+        return json_with_holes(document) + b"\n"
 
     def headers(self, body: bytes) -> RawHeaders:
         """The headers of the answer whose bytes are ``body``, without those that every answer carries."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mattegate.serving.connections import Connections, unmapped
+from mattegate.serving.precedent import AT_ONCE, MEMORY
 from mattegate.serving.problem import Problem, encode_json
 from mattegate.serving.routes import REASONS_PATH
 from mattegate.serving.tls import TLS_KEY, tls_view
@@ -72,6 +73,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._misplaced = misplaced
         self._address = ""
         self._tls: dict[str, str] | None = None
+        self._memory: dict[object, object] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._head_bytes = 0
         self._behind_bytes = 0
@@ -151,8 +153,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._begun = True
+        scope: Any = self.scope
+        scope[MEMORY] = self._memory
         if self._tls:
-            scope: Any = self.scope
             scope[TLS_KEY] = self._tls
         if "head" not in self._timers:
             self._await_head()
@@ -193,7 +196,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         if cycle.scope["method"] != "HEAD":
-            cycle.transport = WholeAnswer(cycle)  # type: ignore[assignment]
+            scope: Any = cycle.scope
+            cycle.transport = whole = WholeAnswer(cycle)  # type: ignore[assignment]
+            scope[AT_ONCE] = whole.at_once
         if not self.pipeline:
             self._behind_bytes = 0
         super()._start_asgi_task(cycle, app)

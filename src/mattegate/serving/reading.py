@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from mattegate.serving.evidence import Evidence
+from mattegate.serving.proving.reading import PROVEN_BY_MESSAGE, with_proofs
 from mattegate.signing.credentials import present
 from mattegate.signing.leaks import hide_keys
+from mattegate.signing.message import Message
 from mattegate.signing.shape import Known
 from mattegate.vocabulary.attempt import Attempt, Flawed, Preflight
+from mattegate.vocabulary.rulebook import SignatureRules
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 256
 """Characters kept of any text that the caller chose."""
+
+_SIGNATURE_RULES: Final = SignatureRules()
 
 _CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 """The last character of a text that was longer: no name, address or origin holds it."""
@@ -52,8 +58,7 @@ class Reading:
     """An attempt, and what it presented as proof."""
 
     attempt: Attempt
-    secrets: tuple[str, ...]
-    """In the order of ``attempt.credentials``."""
+    evidence: Evidence
 
     def __repr__(self) -> str:
         return f"Reading({self.attempt!r})"
@@ -68,6 +73,7 @@ def read_attempt(
     at: float,
     flawed: Flawed | None = None,
     model: str = "",
+    signature: SignatureRules = _SIGNATURE_RULES,
 ) -> Reading:
     """Read one head. Never raises: whatever is wrong with it becomes a part of the attempt."""
     headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
@@ -109,7 +115,15 @@ def read_attempt(
         declared_bytes=_length(declared) if declared else None,
         **single,
     )
-    return Reading(attempt, presentation.secrets)
+    if not any(presented.channel in PROVEN_BY_MESSAGE for presented in presentation.presented):
+        return Reading(attempt, Evidence(presentation.secrets))
+    message = Message(
+        method, scope.get("raw_path") or scope["path"].encode(), scope["query_string"], tuple(headers),
+        scope["scheme"], attempt.host,
+    )  # fmt: skip
+    return Reading(
+        with_proofs(attempt, message, presentation.secrets, signature), Evidence(presentation.secrets, message)
+    )
 
 
 def _preflight(single: dict[str, Any]) -> Preflight | None:

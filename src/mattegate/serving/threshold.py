@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from mattegate.config.settings import UploadSettings
 from mattegate.ledger.protocols import Unavailable
+from mattegate.serving.budget import Budget
 from mattegate.serving.exchange import Exchange
 from mattegate.serving.gatehouse import Gatehouse, refusal_for, unavailable
 from mattegate.serving.handshake import as_request
+from mattegate.serving.held_body import BodyHolder, HeldBody, as_signed
 from mattegate.serving.reading import read_attempt
 from mattegate.serving.routes import NOWHERE, Match
 from mattegate.vocabulary.attempt import Flawed
@@ -54,12 +57,14 @@ class Threshold:
         gatehouse: Gatehouse,
         table: Table,
         read_head: HeadReader = no_surface,
+        holder: BodyHolder | None = None,
         websockets: bool = False,
     ) -> None:
         self._app = app
         self._gatehouse = gatehouse
         self._table = table
         self._read_head = read_head
+        self._holder = holder or BodyHolder(UploadSettings(), Budget(UploadSettings().budget_bytes))
         self._websockets = websockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,16 +72,25 @@ class Threshold:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        walk = await self.admit(scope)
+        exchange = Exchange.of(scope)
+        held = self._holder.held(receive) if exchange.body_expected else None
+        try:
+            walk = await self.admit(scope, held)
+            await self._pass_on(walk, scope, held or receive, send)
+        finally:
+            if held is not None:
+                held.close()
+
+    async def _pass_on(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
         if walk.attempt.preflight is not None:
             await _send_empty(send, [])  # the envelope says what a page may do, as it does on every answer
         elif walk.attempt.method == "OPTIONS" and walk.attempt.route.methods:
             await _send_empty(send, [(b"allow", ", ".join(sorted(walk.attempt.route.methods)).encode())])
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, as_signed(receive, walk.attempt), send)
 
-    async def admit(self, scope: Scope) -> Walk:
-        """Walk up to the work. Raises :class:`Refusal`."""
+    async def admit(self, scope: Scope, body: HeldBody | None = None) -> Walk:
+        """Walk up to the work; ``body`` is for proofs that cover it. Raises :class:`Refusal`."""
         exchange = Exchange.of(scope)
         match = _asked_about(self._match(scope)) if scope.get("method") == "OPTIONS" else self._match(scope)
         scope[VALUES] = match.values
@@ -94,9 +108,11 @@ class Threshold:
             at=exchange.at,
             flawed=flawed,
             model=model,
+            signature=rules.rulebook.signature,
         )
-        exchange.walk = walk = self._gatehouse.begin(reading, rules, keys)
-        await self._gatehouse.enter(walk, reading.secrets)
+        exchange.walk = walk = self._gatehouse.begin(reading, rules, keys, exchange.flood)
+        evidence = reading.evidence if body is None else replace(reading.evidence, body=body)
+        await self._gatehouse.enter(walk, evidence)
         if isinstance(walk.decision, Refused):
             raise refusal_for(walk)
         return walk

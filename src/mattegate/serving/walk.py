@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from mattegate.vocabulary.facts import Facts
 
@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from mattegate.ledger.protocols import Snapshot
     from mattegate.vocabulary.attempt import Attempt
     from mattegate.vocabulary.decision import Decision, Finding
-    from mattegate.vocabulary.facts import ClaimFact, CredentialFact, FloodFact, KeyView, Outcome
+    from mattegate.vocabulary.facts import (
+        AuthorizerFact,
+        ClaimFact,
+        CredentialFact,
+        FactName,
+        FloodFact,
+        KeyView,
+        Outcome,
+        ProofFact,
+    )
     from mattegate.vocabulary.rulebook import Limit, Tier
 
 
@@ -57,7 +66,17 @@ class Walk:
             claim or known.claim,
             outcome or known.outcome,
             known.failed,
+            known.signature,
+            known.token,
+            known.certificate,
+            known.authorizer,
+            known.payload,
         )
+
+    def know(self, fact: FactName, value: ProofFact | AuthorizerFact) -> None:
+        """Put what a prover found in its place."""
+        known: dict[str, Any] = {fact.value: value}
+        self.facts = replace(self.facts, **known)
 
     @property
     def key_id(self) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -33,6 +35,24 @@ class WholeAnswer:
             self._head = data
         else:
             self._transport.write(data)  # 100 (Continue)
+
+    def at_once(self, status: int, spelled: bytes) -> bool:
+        """Send a whole answer whose headers and body are ``spelled``; whether that was possible.
+
+        It is not where this answer is the last one of its connection, which has to be said in a header, and where the
+        caller has left or must be waited for.
+        """
+        cycle = self._cycle
+        if not cycle.keep_alive or cycle.disconnected or cycle.response_started or cycle.flow.write_paused:
+            return False
+        added = [b"%b: %b\r\n" % header for header in cycle.default_headers]
+        cycle.transport = self._transport
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        self._transport.writelines((STATUS_LINE[status], *added, spelled))
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     def is_closing(self) -> bool:
         """Whether nothing can be sent any more."""

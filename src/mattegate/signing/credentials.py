@@ -17,7 +17,9 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from mattegate.signing.request_signatures import SIGV4, signed_by
 from mattegate.signing.shape import QUERY_NAMES, QUOTES, Known, judge
+from mattegate.signing.tokens.stated import looks_like_token
 from mattegate.vocabulary.attempt import Channel, Flaw, Presented
 from mattegate.vocabulary.rulebook import CredentialRules
 
@@ -47,6 +49,7 @@ _SCHEMES: Final = frozenset(
     }
 )
 """What may be shown of an Authorization header that begins otherwise: a word in this list cannot be a secret."""
+_AWS4: Final = "aws4-hmac-sha256"
 _SCHEME: Final = re.compile(r"([0-9A-Za-z_-]{2,20})([:=,]?)")
 _AFTER_SCHEME: Final = ("%20", "+")
 
@@ -54,10 +57,12 @@ _AFTER_SCHEME: Final = ("%20", "+")
 def present(headers: Sequence[tuple[bytes, bytes]], query: bytes, rules: CredentialRules) -> Presentation:
     """Every credential in ``headers`` (lower-case names, as in ASGI) and in the raw query string; never raises.
 
-    RFC 9110, section 11 (scheme without regard to case, one space); RFC 6750, section 2.1; RFC 7617.
+    RFC 9110, section 11 (scheme without regard to case, one space); RFC 6750, section 2.1; RFC 7617. Signatures and
+    tokens are told by where they stand; what they state is read by others.
     """
     carriers = [header for header in headers if header[0] in _READERS]
     found = [_READERS[name](_text(value), rules) for name, value in carriers[:MOST]]
+    found += [(Presented(channel, scheme=scheme), "") for channel, scheme in signed_by(headers, query)]
     if query:
         found.extend(islice(_in_query(query, rules), MOST))
     if not found:
@@ -73,7 +78,13 @@ def _x_api_key(text: str, rules: CredentialRules) -> tuple[Presented, str]:
 def _authorization(text: str, rules: CredentialRules) -> tuple[Presented, str]:
     scheme = text[:7]
     if scheme.lower() == "bearer " and not text[7:14].lower().startswith("bearer "):
+        if text.count(".") == 2 and looks_like_token(text[7:]):
+            return Presented(Channel.TOKEN, scheme=scheme[:6], length=len(text) - 7), text[7:]
         return _key(text[7:], Channel.BEARER, scheme[:6], rules)
+    if text[:5].lower() == "dpop " and text[5:].strip():
+        return Presented(Channel.DPOP, scheme=text[:4], length=len(text) - 5), text[5:]
+    if text[: len(_AWS4)].lower() == _AWS4:
+        return Presented(Channel.SIGNATURE, scheme=SIGV4, length=len(text)), ""
     if text[:6].lower() == "basic " and text[6:].strip():
         return _basic(text, rules)
     return _flawed_authorization(text, rules), ""

@@ -34,6 +34,7 @@ __all__ = [
     "id_of",
     "matches",
     "mint",
+    "mint_signing",
 ]
 
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -75,6 +76,15 @@ def mint(prefix: str, entropy: Callable[[int], bytes] = secrets.token_bytes) -> 
     drawn = _draw(_ID + _SECRET, entropy)
     text = f"{prefix}{drawn[:_ID]}_{drawn[_ID:]}"
     return Minted(drawn[:_ID], text + checksum(text))
+
+
+SIGNING_PREFIX: Final = "mgsign_"
+"""How the secrets of signing keys begin, so that scanners know one where it leaked."""
+
+
+def mint_signing(entropy: Callable[[int], bytes] = secrets.token_bytes) -> Minted:
+    """A signing key: its public id, and a secret of 256 bits that is used as it is written, in ASCII."""
+    return Minted(_draw(_ID, entropy), SIGNING_PREFIX + _draw(43, entropy))
 
 
 def checksum(text: str) -> str:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+from mattegate.vocabulary.proofs import ShownCertificate, Stated, StatedToken
 
 
 class Channel(StrEnum):
@@ -24,6 +27,18 @@ class Channel(StrEnum):
     """In the query string; never accepted, and the key counts as leaked."""
     AUTHORIZATION = "authorization"
     """``Authorization`` with a scheme that is not read here."""
+    SIGNATURE = "signature"
+    """A signature over the request, in whichever headers its scheme has."""
+    PRESIGNED = "presigned"
+    """A signature in the query string."""
+    TOKEN = "token"  # noqa: S105 - a name
+    """``Authorization: Bearer TOKEN``, a JSON Web Token."""
+    DPOP = "dpop"
+    """``Authorization: DPoP TOKEN`` with its proof (RFC 9449, section 7.1)."""
+
+
+SIGNED: Final = frozenset({Channel.SIGNATURE, Channel.PRESIGNED})
+TOKENS: Final = frozenset({Channel.TOKEN, Channel.DPOP})
 
 
 class Flaw(StrEnum):
@@ -140,3 +155,8 @@ class Attempt:
     idempotency_key: str = ""
     user_agent: str = ""
     client_request_id: str = ""
+    signature: Stated | None = None
+    token: StatedToken | None = None
+    certificate: ShownCertificate | None = None
+    unreadable: Flawed | None = None
+    """What is wrong with the signature or the token by its looks alone."""

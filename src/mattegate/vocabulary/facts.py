@@ -19,6 +19,10 @@ class FactName(StrEnum):
 
     FLOOD = "flood"
     CREDENTIAL = "credential"
+    SIGNATURE = "signature"
+    TOKEN = "token"  # noqa: S105 - a name
+    CERTIFICATE = "certificate"
+    AUTHORIZER = "authorizer"
     CLAIM = "claim"
     OUTCOME = "outcome"
 
@@ -29,6 +33,17 @@ class KeyState(StrEnum):
     ACTIVE = "active"
     DISABLED = "disabled"
     REVOKED = "revoked"
+
+
+class KeyKind(StrEnum):
+    """How possession of a key is shown."""
+
+    API = "api"
+    """The key itself is presented."""
+    SIGNING = "signing"
+    """Requests are signed with it; it never travels."""
+    CERTIFICATE = "certificate"
+    """A client certificate that matches it is presented in the handshake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,13 @@ class KeyView:
     """Origin patterns it may be used from by a browser; empty: any that the gate serves."""
     models: tuple[str, ...] = ()
     """Models it may ask for; empty: any."""
+    kind: KeyKind = KeyKind.API
+    algorithm: str = ""
+    """Of a signing key: ``hmac-sha256``, ``ed25519``, ``ecdsa-p256-sha256`` or ``rsa-pss-sha512`` (RFC 9421, 3.3)."""
+    schemes: tuple[str, ...] = ()
+    """The signing schemes it may be used with; empty: every one that suits its algorithm but ``compat-hmac``."""
+    require: tuple[str, ...] = ()
+    """What a request must show at once where it uses this key: ``key``, ``signature``, ``certificate``."""
 
     def allows_scope(self, scope: str) -> bool:
         """Whether identity and key both have ``scope``; ``*`` stands for every one."""
@@ -99,6 +121,45 @@ class CredentialFact:
     """The key with that id; ``None`` where there is none. Known to the operator even where it is not proven."""
     proven: bool = False
     """Whether possession of its secret was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Something that may be used so many times and no more: a nonce once, a browser token for so many images."""
+
+    subject: str
+    """Whose it is: nonces of two keys never meet."""
+    value: str
+    until: float
+    """Unix seconds after which it is refused by itself, so that it need not be remembered any longer."""
+    most: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFact:
+    """What a signature, a token or a certificate turned out to be."""
+
+    key: KeyView | None = None
+    """Whose it is. Known to the operator even where it is not proven; for a token, what its claims come to."""
+    code: str = ""
+    """The reason why it proves nothing; empty: it does."""
+    facts: dict[str, Plain] = field(default_factory=dict)
+    """What fills that reason's sentences."""
+    uses: tuple[Uses, ...] = ()
+    """What the claim uses up, so that it serves once, or so many times."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerFact:
+    """What the operator's own authorizer said."""
+
+    name: str
+    allowed: bool
+    why: str = ""
+    """Its own words, at most 200 characters; the caller reads them."""
+    context: dict[str, str] = field(default_factory=dict)
+    """What it wants to be kept with the decision."""
+    cached: bool = False
 
 
 class LimitKind(StrEnum):
@@ -143,7 +204,8 @@ class ClaimFact:
     replay: int = 0
     """How many times the answer under this idempotency key was recomputed before, plus one; 0 for a first request."""
     conflict: str = ""
-    """``idempotency.*`` reason, where the key is in use or used up; ``rate.aborts`` after too many abandoned ones."""
+    """``idempotency.*`` reason, where the key is in use or used up; ``rate.aborts`` after too many abandoned ones;
+    ``signature.replayed``, ``token.used_up`` or ``rate.nonces`` where :class:`Uses` were not to be had."""
     holder: str = ""
     """The request id that the idempotency key belongs to, for a conflict or a replay."""
     retry_after_s: float = 0.0
@@ -158,6 +220,20 @@ class Outcome:
     """The reason of its refusal; empty where it delivered."""
     facts: dict[str, Plain] = field(default_factory=dict)
     status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadFact:
+    """What the body turned out to be, for policies that go by it; nobody asks for it before the claim."""
+
+    model: str
+    """The proper name of the one that is asked for, or of the default."""
+    bytes: int | None = None
+    """Of the image, decoded; ``None`` in a simulation that does not say."""
+    megapixels: int | None = None
+    """Rounded up, as limits count them."""
+    alias: str = ""
+    """The name it was asked for by, where that is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +255,8 @@ class Facts:
     claim: ClaimFact | None = None
     outcome: Outcome | None = None
     failed: dict[FactName, Failure] = field(default_factory=dict)
+    signature: ProofFact | None = None
+    token: ProofFact | None = None
+    certificate: ProofFact | None = None
+    authorizer: AuthorizerFact | None = None
+    payload: PayloadFact | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from mattegate.vocabulary.reasons import REASONS, Reason
+from mattegate.vocabulary.reason import Reason
+from mattegate.vocabulary.reasons import REASONS
 
 
 def said(template: str, facts: Mapping[str, object]) -> str:

@@ -36,6 +36,8 @@ class Tier:
     limits: tuple[Limit, ...] = ()
     priority: str = "standard"
     """``vip``, ``standard`` or ``bulk``: the class in the engine's queue."""
+    require: tuple[str, ...] = ()
+    """What a request must show at once: ``key``, ``signature``, ``certificate``; empty: any one credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,89 @@ class CredentialRules:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureRules:
+    """How signed requests are judged."""
+
+    skew_s: float = 300.0
+    """How far the clocks of signer and server may be apart, either way."""
+    region: str = "local"
+    """The region in the scope of a SigV4 signature."""
+    service: str = "mattegate"
+    """The service in it."""
+    components: tuple[str, ...] = ("@method", "@authority", "@path")
+    """What an RFC 9421 signature must cover, beside the query and the digest of the body where there are any."""
+    tag: str = ""
+    """The tag that an RFC 9421 signature must bear; empty: any."""
+    aws_exact: bool = False
+    """Tell unknown signing keys from wrong signatures, as AWS does."""
+    unsafe_unsigned_payload: bool = False
+    """Accept SigV4 signatures that do not cover the body."""
+    unsafe_body_timestamp_hmac: bool = False
+    """Accept ``HMAC(body + timestamp)`` for signing keys that name the scheme ``compat-hmac``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssuer:
+    """Whose tokens are trusted, and what their claims come to here."""
+
+    name: str
+    issuer: str
+    """``iss``, compared letter by letter."""
+    audiences: tuple[str, ...]
+    """One of these must be in ``aud``."""
+    algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    types: tuple[str, ...] = ("at+jwt",)
+    """``typ``, without ``application/``."""
+    leeway_s: float = 60.0
+    most_lifetime_s: float = 86_400.0
+    binding: str = ""
+    """``dpop``, ``mtls`` or ``any``: how a token must be bound to its sender; empty: it need not be."""
+    identity_claim: str = "sub"
+    """The claim that names the identity: a stored one of that id or name, or one made for it."""
+    tier: str = "free"
+    """The tier of identities that are made for tokens."""
+    tier_claim: str = ""
+    """The claim whose value, or one of them, is looked up in ``tiers``."""
+    tiers: tuple[tuple[str, str], ...] = ()
+    scope_claim: str = "scope"
+    scopes: tuple[tuple[str, str], ...] = (("cutout", "cutout"), ("self", "self"), ("usage", "usage"))
+    """Which scope of the token stands for which of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerRules:
+    """The operator's own authorizer, asked last."""
+
+    name: str = ""
+    """A Python callable ``module:function`` or an address; empty: there is none."""
+    sources: tuple[str, ...] = ("identity",)
+    """What its answer depends on beside the route, and may be remembered for: ``identity``, ``key``, ``address``,
+    ``origin``, ``header:NAME``."""
+    most_ttl_s: float = 300.0
+    timeout_s: float = 2.0
+    except_routes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRules:
+    """Client certificates."""
+
+    mode: str = "off"
+    """``off``, ``optional`` or ``required``."""
+    header: str = ""
+    """How declared proxies pass one on: ``client-cert`` (RFC 9440); empty: they do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyText:
+    """One policy in Cedar."""
+
+    id: str
+    """What decisions name it by."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rulebook:
     """All of it."""
 
@@ -142,6 +227,14 @@ class Rulebook:
     cors: CorsRules = CorsRules()
     credential: CredentialRules = CredentialRules()
     tiers: tuple[Tier, ...] = ()
+    signature: SignatureRules = SignatureRules()
+    issuers: tuple[TokenIssuer, ...] = ()
+    certificate: CertificateRules = CertificateRules()
+    authorizer: AuthorizerRules = AuthorizerRules()
+    require: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """What requests to a route, by its name, must show at once."""
+    policies: tuple[PolicyText, ...] = ()
+    """Where there is any, nothing is served that none of them permits."""
 
     def tier(self, name: str) -> Tier | None:
         """The tier of that name."""

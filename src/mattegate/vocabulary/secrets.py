@@ -9,36 +9,46 @@ SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Pepper:
-    """The key of the HMAC under which API keys are kept; without it a stolen database proves nothing."""
+class VersionedSecret:
+    """One of several secrets for the same purpose, so that a newer one can take over while the older still serves."""
 
     version: int
     secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Peppers:
-    """Every pepper that some key may still be kept under.
+class VersionedSecrets:
+    """Every version that something may still rest on.
 
     Raises ``ValueError`` when there is none, or two of one version.
     """
 
-    all: tuple[Pepper, ...]
+    all: tuple[VersionedSecret, ...]
 
     def __post_init__(self) -> None:
         if not self.all:
-            raise ValueError("there must be a pepper")
-        if len({pepper.version for pepper in self.all}) < len(self.all):
-            raise ValueError("two peppers have the same version")
+            raise ValueError("there must be a secret")
+        if len({secret.version for secret in self.all}) < len(self.all):
+            raise ValueError("two secrets have the same version")
 
     @property
-    def current(self) -> Pepper:
-        """The one of the highest version, which new keys are kept under."""
-        return max(self.all, key=lambda pepper: pepper.version)
+    def current(self) -> VersionedSecret:
+        """The one of the highest version, which whatever is new rests on."""
+        return max(self.all, key=lambda secret: secret.version)
 
-    def of(self, version: int) -> Pepper:
-        """The pepper of a version; raises ``KeyError`` where it is gone."""
-        for pepper in self.all:
-            if pepper.version == version:
-                return pepper
-        raise KeyError(f"pepper {version} is not among the secrets")
+    def of(self, version: int) -> VersionedSecret:
+        """The secret of a version; raises ``KeyError`` where it is gone."""
+        for secret in self.all:
+            if secret.version == version:
+                return secret
+        raise KeyError(f"version {version} is not among the secrets")
+
+
+Pepper = VersionedSecret
+"""The key of the HMAC under which API keys are kept; without it a stolen database proves nothing."""
+Peppers = VersionedSecrets
+KeyEncryptionKey = VersionedSecret
+"""What signing secrets are sealed with where they are kept (AES-256-GCM)."""
+KeyEncryptionKeys = VersionedSecrets
+TokenSeeds = VersionedSecrets
+"""The private keys (Ed25519, RFC 8032, section 5.1.5) that tokens of our own are signed with."""

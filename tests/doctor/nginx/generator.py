@@ -133,6 +133,15 @@ SUFFIXES: Final = (
     "..%2fadmin", "+", ";p=1", "img/x.png", "/.", "%3Fx", "a&b", "%25", '"q"', "~u", "x/.", "X",
 )  # fmt: skip
 
+LAST_WORDS: Final = (
+    "=404", "=403", "/index.html", "/api/x?u=$uri", "=204", "=444", "=500", "$uri.x", "=418",
+)  # fmt: skip
+ERRORS: Final = ("400", "401", "403", "404", "405", "413", "414", "418", "494", "500", "502", "301")
+ERROR_PAGES: Final = (
+    "/50x.html", "/404.html", "/api/err?x=$uri", "https://example.com/err", "/nothing", "$uri.err",
+    "https://$host/err?u=$request_uri", "/50x.html?$args",
+)  # fmt: skip
+
 
 class Generator:
     """Cases from one seed."""
@@ -205,8 +214,9 @@ class Generator:
         keys = ("GET", "POST", "~^/api", "~*curl", r"~^/v(?<mv>\d+)", "1", "secret", '""', "*.example.com",
                 "a.example.com",
                 "example.*", ".example.org", "~^https://app", "127.0.0.1", r"~^127\.0\.", r"\default", "~POST:/api",
-                "https://app.example.com")  # fmt: skip
-        values = ("0", "1", "allow", "deny", "$http_origin", '""', "$arg_b", '"a b"')
+                "https://app.example.com", r"~^(?<mp>[a-z]+)\.example", r"~*^/API/(?<mp>.*)$", r"\.example.org",
+                r"~^(?<mp>.*)$")  # fmt: skip
+        values = ("0", "1", "allow", "deny", "$http_origin", '""', "$arg_b", '"a b"', "$mv", "$mp", '"<$arg_a>"')
         entries += [Line(f"{key} {self.one(*values)}") for key in self.some(keys, 1, 5)]
         self.random.shuffle(entries)
         name = self.new("$m")
@@ -216,6 +226,8 @@ class Generator:
     def _geo(self) -> Line:
         name = self.new("$g")
         self.maps.append(name)
+        if self.often(0.25):
+            return self._geo_ranges(name)
         networks = tuple(net for net in NETWORKS if net != "unix:")
         entries = [Line(f"default {self.one('0', 'deny', chr(34) * 2)}")] if self.often(0.7) else []
         entries += [Line(f"proxy {self.one('127.0.0.1', '127.0.0.0/8')}")] if self.often(0.2) else []
@@ -223,6 +235,14 @@ class Generator:
         source = self.one("", "", "$arg_ip ", "$http_x_real_ip ")
         self.hints.queries += ["ip=127.0.0.1", "ip=10.2.3.4", "ip=x", "ip=2001:db8::1"]
         return Line(f"geo {source}{name}", tuple(entries))
+
+    def _geo_ranges(self, name: str) -> Line:
+        entries = [Line("ranges"), *([Line("default out")] if self.often(0.6) else [])]
+        ranges = ("127.0.0.1-127.0.0.1", "127.0.0.0-127.0.0.255", "127.0.0.0-127.1.255.255", "10.0.0.0-10.255.255.255",
+                  "127.0.1.5-127.0.1.9", "0.0.0.0-126.255.255.255", "203.0.113.0-203.0.113.255")  # fmt: skip
+        entries += [Line(f"{each} {self.one('0', '1', 'deny')}") for each in self.some(ranges, 1, 4)]
+        self.hints.queries += ["ip=127.0.0.1", "ip=10.2.3.4", "ip=x"]
+        return Line(f"geo {self.one('', '', '$arg_ip ')}{name}", tuple(entries))
 
     # servers
 
@@ -269,18 +289,31 @@ class Generator:
         yield from self._families(Context("server"), self.random.choice((0, 0, 0, 1, 1, 2)))
         if self.often(0.12):
             yield self._if("server-if")
+        if self.often(0.1):
+            yield from (Line(self._rewrite()) for _ in range(self.random.choice((1, 1, 2, 3))))
         if self.often(0.04):
             yield from self._return()
+        if self.often(0.04):
+            yield from self._try_files(Context("server"))
         taken: set[str] = set()
         for _ in range(self.random.choice((0, 1, 1, 2, 2, 3, 4, 5))):
             yield from self._location(taken, depth=0)
         if "/" not in taken and self.often(0.75):
             yield Line("location /", tuple(self._location_body(Context("location", "", "/"))))
+        if self.often(0.2):
+            yield Line("location = /50x.html", tuple(self._page_of_errors()))
         yield Line("location = /auth", tuple(self._auth_service()))
         yield Line("location = /auth/", (Line("internal"), Line("proxy_pass http://{{auth}}")))
         for name in self.names:
             if name != "@missing":
                 yield Line(f"location {name}", tuple(self._location_body(Context("location", "@", name))))
+
+    def _page_of_errors(self) -> Iterator[Line]:
+        if self.often(0.5):
+            yield Line("internal")
+        yield from ADD_HEADER(self, Context("location"))
+        if self.often(0.3):
+            yield from self._return()
 
     def _auth_service(self) -> Iterator[Line]:
         yield Line("error_page 599 /nowhere")  # inherits none: a subrequest that is proxied looks like the request
@@ -292,8 +325,8 @@ class Generator:
 
     # locations
 
-    def _location(self, taken: set[str], *, depth: int, inside: str = "") -> Iterator[Line]:
-        match = self.one("", "", "", "", "=", "^~", "~", "~*")
+    def _location(self, taken: set[str], *, depth: int, inside: str = "", among: str = "") -> Iterator[Line]:
+        match = self.one("~", "~*") if among.startswith("~") else self.one("", "", "", "", "=", "^~", "~", "~*")
         pattern = self.one(*(REGEXES if match.startswith("~") else PREFIXES))
         if inside and not match.startswith("~"):
             pattern = inside + self.one("x", "v1/", "remove-bg", "x/")
@@ -305,8 +338,8 @@ class Generator:
             self.hints.paths.append(pattern.replace(" ", "%20"))
         context = Context("location", match, pattern)
         body = list(self._location_body(context))
-        if depth == 0 and match in {"", "^~"} and self.often(0.15):
-            body += self._location(taken, depth=1, inside=pattern)
+        if depth < 2 and match in {"", "^~", "~", "~*"} and self.often(0.2):
+            body += self._location(taken, depth=depth + 1, inside=pattern, among=match)
         shown = f'"{pattern}"' if set(pattern) & set(" {};") else pattern
         yield Line(" ".join(filter(None, ("location", match, shown))), tuple(body))
 
@@ -323,7 +356,7 @@ class Generator:
     def _ending(self, context: Context) -> Iterator[Line]:
         endings: tuple[tuple[int, Callable[[Context], Iterator[Line]]], ...] = (
             (20, self._proxy_pass), (2, lambda _: self._return()), (2, self._alias), (2, self._try_files),
-            (4, self._rewritten), (1, lambda _: iter(())),
+            (4, self._rewritten), (1, lambda _: iter(())), (1, self._simple), (1, self._proxy_by_variable),
         )  # fmt: skip
         (ending,) = self.random.choices([ending for _, ending in endings], [weight for weight, _ in endings])
         yield from ending(context)
@@ -348,12 +381,24 @@ class Generator:
             uri = ""
         if self.often(0.1) and context.kind != "limit_except":
             name = self.new("$b")
-            yield Line(f"set {name} {self.one('{{upstream}}', 'back')}")
+            yield Line(f"set {name} {self.one('{{upstream}}', 'back', 'back', 'nowhere.example', '$arg_a')}")
             base = f"http://{name}"
         yield Line(f"proxy_pass {base}{uri}")
 
+    def _simple(self, _: Context) -> Iterator[Line]:
+        yield Line(self.one("empty_gif", "stub_status"))
+
+    def _proxy_by_variable(self, _: Context) -> Iterator[Line]:
+        name = self.new("$p")
+        yield Line(f"set {name} {self.one('/fixed', '$uri', '$request_uri', '$arg_a', '/x$is_args$args')}")
+        if self.often(0.3):
+            yield Line(self._rewrite())
+        yield Line(f"proxy_pass http://{{{{upstream}}}}{name}")
+
     def _return(self) -> Iterator[Line]:
-        yield Line("return " + self.one("403",
+        yield Line("return " + self.one("http://$host$uri", "https://$server_name:$server_port$request_uri",
+                                        "302 /x?a=$arg_a&b=$is_args", "301 $uri?b", "303 //other/", "304",
+                                        "206 part", "302", "308", "201", "$scheme://x/$1", "302 $http_referer", "403",
                                         "401", "404", "200", '200 "ok $uri"', "204", "301 https://$host$request_uri",
                                         "302 /login.html", "https://example.com/x", "444", "500", "405 no", "418",
                                         "308 /api/",
@@ -361,8 +406,10 @@ class Generator:
                                         "301 $scheme://$http_host/"))  # fmt: skip
 
     def _alias(self, context: Context) -> Iterator[Line]:
-        if context.match in {"@", "~", "~*"}:
-            yield Line("root " + self.one("{{root}}/docs", "{{root}}"))
+        if context.match == "@" or (context.match in {"~", "~*"} and "(" not in context.path):
+            yield Line("root " + self.one("{{root}}/docs", "{{root}}", "{{root}}$arg_a", "{{root}}/$host"))
+        elif context.match in {"~", "~*"}:
+            yield Line("alias " + self.one("{{root}}/docs/$1", "{{root}}/$1", "{{root}}/a.txt", "{{root}}/docs/"))
         elif self.often(0.6):
             yield Line("alias " + self.one("{{root}}/docs/", "{{root}}/static/", "{{root}}/a.txt", "{{root}}/docs"))
         else:
@@ -370,10 +417,7 @@ class Generator:
 
     def _try_files(self, context: Context) -> Iterator[Line]:
         parts = self.some(("$uri", "$uri/", "$uri.html", "/index.html", "$uri/index.html", "/static$uri"), 1, 3)
-        yield Line(
-            f"try_files {' '.join(parts)} "
-            + self.one("=404", "=403", "/index.html", "/api/x?u=$uri", *self.names, "=204")
-        )
+        yield Line(f"try_files {' '.join(parts)} " + self.one(*LAST_WORDS, *self.names))
         if self.often(0.2):
             yield from self._proxy_pass(context)
 
@@ -426,14 +470,14 @@ class Generator:
 
     def _request(self) -> Request:
         port = self.random.choice(self.hints.ports)
-        version = "1.0" if self.often(0.05) else "1.1"
+        version = "1.0" if self.often(0.08) else "1.1"
         method = self.one(
             *["GET"] * 24, *["POST"] * 12, *["OPTIONS"] * 6, "HEAD", "HEAD", "PUT", "DELETE", "PATCH", "PURGE", "TRACE"
         )
         request = Request(
             method=method,
             target=self._target(),
-            host=self._host(),
+            host=None if version == "1.0" and self.often(0.4) else self._host(),
             headers=tuple(self._headers()),
             client=self._client(port),
             port=port,
@@ -445,7 +489,7 @@ class Generator:
 
     def _odd(self, request: Request) -> Request:
         """Once in a while something that few clients send."""
-        if not self.often(0.04):
+        if not self.often(0.06):
             return request
         odd: tuple[dict[str, str], ...] = (
             {"method": "get"}, {"method": "CONNECT"}, {"target": "*"}, {"target": "no-slash"}, {"target": "/%zz"},
@@ -453,7 +497,9 @@ class Generator:
             {"target": "HTTP://b.example.com"}, {"method": "OPTIONS", "target": "*"},
             {"target": "https://" + (request.host or "x") + request.target}, {"target": "/" + "x" * 3000},
             {"target": "/é"},
-            {"target": "/a b"},
+            {"target": "/a b"}, {"target": "http://" + (request.host or "x") + request.target},
+            {"target": "http://a.example.com:99" + request.target}, {"target": "http://a.example.com?x=1"},
+            {"target": "http://[::1]/x"}, {"target": "http://a_b/"}, {"target": "http:///x"},
         )  # fmt: skip
         return replace(request, **self.random.choice(odd))  # type: ignore[arg-type]
 
@@ -634,10 +680,10 @@ def body_size(g: Generator, _: Context) -> Iterator[Line]:
 def error_page(g: Generator, context: Context) -> Iterator[Line]:
     """Other answers for errors."""
     for _ in range(g.random.choice((1, 1, 2))):
-        codes = " ".join(g.some(("400", "401", "403", "404", "405", "413", "500", "502"), 1, 3))
-        answer = g.one("", "", "=200", "=", "=204", "=403")
+        codes = " ".join(g.some(ERRORS, 1, 3))
+        answer = g.one("", "", "", "=200", "=", "=204", "=403", "=301", "=404")
         names = () if context.kind == "http" else tuple(g.names)
-        target = g.one("/50x.html", "/404.html", "/api/err?x=$uri", "https://example.com/err", "/nothing", *names)
+        target = g.one(*ERROR_PAGES, *names, *names)
         yield Line(" ".join(filter(None, ("error_page", codes, answer, target))))
     if g.often(0.25):
         yield Line("recursive_error_pages on")
@@ -683,6 +729,33 @@ def header_rules(g: Generator, _: Context) -> Iterator[Line]:
     )
 
 
+@family("server", "location")
+def redirecting(g: Generator, _: Context) -> Iterator[Line]:
+    """How nginx spells the redirects it makes itself."""
+    switches = ("absolute_redirect off", "port_in_redirect off", "server_name_in_redirect on", "merge_slashes off")
+    yield from map(Line, g.some(switches[:3], 1, 3))
+
+
+@family("server", "location")
+def asked_first(g: Generator, _: Context) -> Iterator[Line]:
+    """A subrequest whose refusal goes elsewhere."""
+    yield Line(f"auth_request {g.one('/auth', '/auth/')}")
+    target = g.one("@fallback", "@back", "/login.html", "/50x.html", "https://login.example/?r=$request_uri")
+    yield Line(f"error_page {g.one('401', '403', '401 403', '401 500')} {g.one('', '=', '=200', '=302')} {target}")
+    if g.often(0.3):
+        yield Line("satisfy any")
+        yield from ACCESS(g, Context("location"))
+
+
+@family("server", "location", weight=1)
+def either(g: Generator, context: Context) -> Iterator[Line]:
+    """Addresses behind a proxy, or a password."""
+    yield Line("satisfy any")
+    yield from ACCESS(g, context)
+    yield from (line for line in BASIC(g, Context("limit_except")) if not line.text.startswith("satisfy"))
+    yield from realip(g, context)
+
+
 @family("location")
 def secure_link(g: Generator, _: Context) -> Iterator[Line]:
     """Links that expire, or are signed."""
@@ -715,6 +788,8 @@ def settings(g: Generator, _: Context) -> Iterator[Line]:
     """Variables."""
     name = g.new("$v")
     yield Line(f"set {name} {g.value()}")
+    if g.often(0.15):
+        yield Line(f"set $args {g.one('a=2', chr(34) * 2, '$args&b=2', '$arg_a')}")
     yield Line(f"set {name}x ${{arg_a}}{name}")
 
 

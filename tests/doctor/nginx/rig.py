@@ -402,13 +402,27 @@ def wire(request: Request) -> bytes:
     lines = [f"{request.method} {request.target} HTTP/{request.http_version}"]
     lines += [] if request.host is None else [f"Host: {request.host}"]
     lines += [f"{name}: {value}" for name, value in request.headers]
-    body = b"x" * request.body_bytes
+    body = _body(request)
     if request.chunked:
         lines.append("Transfer-Encoding: chunked")
         body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
     elif body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
+
+
+def _body(request: Request) -> bytes:
+    """As many bytes as the request has, well-formed for its type where there is room for that."""
+    kind, size = request.header("Content-Type") or "", request.body_bytes
+    begin, end = b"", b""
+    if kind.startswith("multipart/form-data; boundary="):
+        mark = kind.partition("boundary=")[2].encode()
+        begin = b'--%s\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' % mark
+        end = b"\r\n--%s--\r\n" % mark
+    elif kind.startswith("application/json"):
+        begin, end = b'{"a": "', b'"}'
+    room = size - len(begin) - len(end)
+    return begin + b"x" * room + end if room >= 0 else b"x" * size
 
 
 def _read_reply(connection: socket.socket, method: str) -> Reply:

@@ -67,7 +67,7 @@ def _disagreement(rig: Rig, text: str, request: Request) -> tuple[Prediction, st
 
 def _difference(prediction: Prediction, reply: Reply, arrivals: list[Arrival]) -> str:
     seen = f"real: status {reply.status}, upstream {arrivals[0].method + ' ' + arrivals[0].target if arrivals else '-'}"
-    if prediction.outcome in {Outcome.UNDECIDED, Outcome.SERVES}:
+    if prediction.outcome in {Outcome.UNDECIDED, Outcome.SERVES} or _asks_a_service(prediction):
         return ""
     if prediction.outcome is Outcome.DROPS:
         return "" if reply.status is None else f"model: drops; {seen}"
@@ -76,6 +76,12 @@ def _difference(prediction: Prediction, reply: Reply, arrivals: list[Arrival]) -
     if arrivals or reply.status != prediction.status:
         return f"model: answers {prediction.status} by {prediction.mechanism}; {seen}"
     return _header_difference(prediction, reply)
+
+
+def _asks_a_service(prediction: Prediction) -> bool:
+    """Whether ``auth_request`` went to a stub that was told to refuse, where the model takes it to say 200."""
+    asked = any("taken to say" in step.says for step in prediction.steps)
+    return asked and prediction.request.header("X-Stub-Status") is not None
 
 
 def _forward_difference(prediction: Prediction, reply: Reply, arrivals: list[Arrival], seen: str) -> str:

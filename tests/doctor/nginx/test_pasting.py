@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mattegate.doctor.nginx import tree as trees
+from mattegate.doctor.nginx import finding
 from mattegate.doctor.nginx.directive import Directive
 from mattegate.doctor.nginx.tree import Tree, read_file, read_text
 
@@ -110,7 +110,7 @@ def test_files_that_come_with_nginx_are_no_fault_where_they_lack(tmp_path: Path)
 
 def test_too_large_a_file_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is cut off would end in the middle of a line."""
-    monkeypatch.setattr(trees, "MOST_BYTES", 20)
+    monkeypatch.setattr(finding, "MOST_BYTES", 20)
     main = tmp_path / "nginx.conf"
     main.write_text("http { server { listen 80; } }")
     with pytest.raises(OSError, match="too large"):

@@ -125,3 +125,39 @@ def test_a_huge_line_is_read_at_once(unit: str) -> None:
     """However long its words are."""
     line = unit * (260_000 // len(unit)) + "Failed to load resource: net::X"
     list(ConsoleReader().read(io.BytesIO(line.encode()), "x"))
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (
+            '[Error] Credentials flag is true, but Access-Control-Allow-Credentials is not "true".',
+            "InvalidAllowCredentials",
+        ),
+        (
+            "[Error] Cannot use wildcard in Access-Control-Allow-Origin when credentials flag is true.",
+            "WildcardOriginNotAllowed",
+        ),
+        ("[Error] Access-Control-Allow-Origin cannot contain more than one origin.", "MultipleAllowOriginValues"),
+        ("[Error] Method PUT is not allowed by Access-Control-Allow-Methods.", "MethodDisallowedByPreflightResponse"),
+        (
+            "[Error] Request header field X-Api-Key is not allowed by Access-Control-Allow-Headers.",
+            "HeaderDisallowedByPreflightResponse",
+        ),
+        (
+            (
+                "XMLHttpRequest cannot load http://api.example/x. No 'Access-Control-Allow-Origin' header is present "
+                "on the requested resource. Origin 'http://page.example' is therefore not allowed access."
+            ),
+            "MissingAllowOriginHeader",
+        ),
+        (
+            "Failed to load http://api.example/x: Response for preflight has invalid HTTP status code 403.",
+            "PreflightInvalidStatus",
+        ),
+    ],
+)
+def test_sentences_of_safari_and_of_older_browsers(line: str, name: str) -> None:
+    """They say the same as Chromium does now, and are recognised by themselves."""
+    (seen,) = _read(f"{line}\n")
+    assert seen.fields["cors"] == name

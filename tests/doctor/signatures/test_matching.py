@@ -73,7 +73,6 @@ none = { body = "three", header.via = "." }
     for change in (
         {"format": "squid-log"},
         {"status": 404},
-        {"status": None},
         {"method": "GET"},
         {"body": "one"},
         {"body": "one two three"},
@@ -87,6 +86,17 @@ none = { body = "three", header.via = "." }
         {"message": "said"},
     ):
         assert list(matcher.clues(_seen(**good | change))) == [], change
+
+
+def test_of_a_body_alone_the_body_decides() -> None:
+    """Where nobody saw the status, an entry with a text of the body is tried without it; none is claimed."""
+    by_body = _matcher('status = [403, 429]\nbody = "denied"')
+    (clue,) = by_body.clues(_seen(status=None, body="access denied"))
+    assert clue.status is None
+    assert list(by_body.clues(_seen(status=None, body="fine"))) == []
+    assert list(by_body.clues(_seen(status=404, body="access denied"))) == []
+    by_message = _matcher('status = 403\nmessage = "denied"')
+    assert list(by_message.clues(_seen(status=None, body="denied", message="denied"))) == []
 
 
 def test_an_entry_without_a_format_fits_all_of_them() -> None:

@@ -74,6 +74,12 @@ class ModelLibrary:
             return self._settings.models.offered
         return tuple(spec.name for spec in self.installed() if self.acknowledgements.covers(spec))
 
+    def proper_name(self, name: str) -> str:
+        """The proper name of a model that may be called by an alias; a name that nobody knows stays as it is."""
+        if name not in self.catalogue:
+            self.__dict__.pop("catalogue", None)  # an own model may have come since
+        return self.catalogue.resolve(name).name if name in self.catalogue else name
+
     def open(self, name: str = "") -> OpenedModel:
         """The model to load for a request that names ``name``, or the default model for an empty name.
 

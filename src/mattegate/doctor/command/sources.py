@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from mattegate.doctor.command.pasted import MOST as MOST_PASTED
-from mattegate.doctor.command.pasted import has_fences, is_telling, read_thread
+from mattegate.doctor.command.pasted import has_commands, has_fences, is_telling, read_thread
 from mattegate.doctor.nginx.pasting import unpasted
 from mattegate.doctor.nginx.tree import Tree, read_file, read_text
 from mattegate.doctor.observation import Observation
@@ -107,7 +107,7 @@ def _read_stream(stream: BytesIO, name: str, as_name: str) -> Read:
 
 def _thread(raw: bytes, head: str, name: str) -> Read | None:
     """What several pieces in one text say, where it has fences or tells a reader of the whole nothing."""
-    if len(raw) > MOST_PASTED or (not has_fences(head) and _tells(raw, head, name)):
+    if len(raw) > MOST_PASTED or (not _is_mixed(head) and _tells(raw, head, name)):
         return None
     text = raw.decode("utf-8", "replace").replace("\r\n", "\n")
     thread = read_thread(text, name, lambda piece: looks_like_nginx(piece, ""))
@@ -115,6 +115,10 @@ def _thread(raw: bytes, head: str, name: str) -> Read | None:
         return None
     tree = read_text(thread.configuration, name) if thread.configuration.strip() else None
     return Read(name, "thread", tree=tree, observations=thread.observations)
+
+
+def _is_mixed(head: str) -> bool:
+    return has_fences(head) or has_commands(head)
 
 
 def _tells(raw: bytes, head: str, name: str) -> bool:

@@ -1,11 +1,16 @@
-"""Directives of modules that the model does not know, and what they may do to a request."""
+"""Directives of modules that the model does not know, and what they may do to a request.
+
+Some are known to decide, some to be able to, some to do neither; of all others only the name is known, which is told.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from mattegate.doctor.nginx.names import NAMES
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -19,12 +24,19 @@ _DECIDES: Final = re.compile(
 
 _NOTES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "modsecurity": "ModSecurity is on here: its rules may refuse what nginx itself lets pass",
         "SecRulesEnabled": "NAXSI is on here: its rules may refuse what nginx itself lets pass",
         "waf": "a WAF module is on here: its rules may refuse what nginx itself lets pass",
         "app_protect_enable": "App Protect is on here: its policy may refuse what nginx itself lets pass",
     }
 )
+
+_HARMLESS: Final = re.compile(
+    r"(?:brotli|zstd|vhost_traffic_status|lua|otel|opentelemetry|opentracing|pagespeed_statistics)(?:_\w+)?"
+    r"|(?:init|init_worker|exit_worker|log)_by_lua\w*|modsecurity\w*"
+)
+"""Compress, count, prepare or write down; rules of ModSecurity are read on their own."""
+_TABLES: Final = frozenset({"map", "geo", "types", "split_clients", "charset_map", "match"})
+"""Blocks whose lines are no directives."""
 
 
 def deciding(scope: Scope) -> Iterator[Directive]:
@@ -41,3 +53,33 @@ def notes(scope: Scope) -> Iterator[tuple[str, Directive]]:
         lines = scope.inherited(name)
         if lines and lines[-1].args[:1] != ("off",):
             yield says, lines[-1]
+    for line in _once(line for level in scope.upwards() for line in level.directive.children):
+        yield _says(line), line
+
+
+def strangers(http: Scope) -> Iterator[tuple[str, Directive]]:
+    """Every directive that is not known, once for each name."""
+    return ((_says(line), line) for line in _once(_beneath(http.directive)))
+
+
+def _beneath(block: Directive) -> Iterator[Directive]:
+    for line in block.children:
+        yield line
+        if line.name not in _TABLES:
+            yield from _beneath(line)
+
+
+def _once(lines: Iterable[Directive]) -> Iterator[Directive]:
+    seen: set[str] = set()
+    for line in lines:
+        if line.name not in seen and not _is_known(line.name):
+            seen.add(line.name)
+            yield line
+
+
+def _is_known(name: str) -> bool:
+    return name in NAMES or name in _NOTES or bool(_DECIDES.match(name) or _HARMLESS.fullmatch(name))
+
+
+def _says(line: Directive) -> str:
+    return f"{line.name} is no directive of nginx's own modules: what it does is not known"

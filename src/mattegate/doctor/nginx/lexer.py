@@ -20,6 +20,8 @@ from mattegate.doctor.nginx.directive import Directive
 DEEPEST: Final = 64
 """Blocks within blocks; nginx itself has no use for more than a dozen."""
 
+_SHOWN: Final = 200
+"""Characters of a line that are told."""
 _SKIPPED: Final = re.compile(r"(?:[ \t\r\n\ufeff]++|#[^\n]*+)*+")
 _SIGNS: Final = frozenset({";", "{", "}", ""})
 _WORD: Final = re.compile(r"(?:[^ \t\r\n;{\\$]++|\$\{?|\\(?s:.)?)++")
@@ -38,6 +40,8 @@ class Problem:
     says: str
     fatal: bool = True
     """Whether nginx would refuse the configuration for it."""
+    text: str = ""
+    """The line as it is written."""
 
 
 class Token(NamedTuple):
@@ -73,10 +77,15 @@ def read_directives(text: str, file: str) -> tuple[tuple[Directive, ...], list[P
     try:
         _read(_Reader(text), stack, file)
     except Refused as refused:
-        problems.append(Problem(file, refused.line, refused.says))
+        problems.append(Problem(file, refused.line, refused.says, text=_written(text, refused.line)))
     while len(stack) > 1:
         _close(stack, file)
     return tuple(stack[0].inside), problems
+
+
+def _written(text: str, line: int) -> str:
+    """A line, or as much of it as is worth telling."""
+    return next(iter(text.split("\n")[line - 1 : line]), "").strip()[:_SHOWN]
 
 
 def _read(reader: _Reader, stack: list[_Open], file: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.addresses import Address, parse_address, parse_network
+from mattegate.doctor.nginx.addresses import Address, forwarded_address, parse_address, parse_network
 from mattegate.doctor.nginx.regex import Untranslated, search
 from mattegate.doctor.nginx.uri import as_bytes_text
 from mattegate.doctor.nginx.values import Undecided
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mattegate.doctor.nginx.state import State
     from mattegate.doctor.nginx.variables import Variables
 
+_GROUP: Final = re.compile(r"\(\?P?<(\w+)>")
 _NOBODY: Final = IPv4Address("255.255.255.255")
 """What a text that is no address is looked up as (``INADDR_NONE``)."""
 _SPECIAL: Final = frozenset(
@@ -52,13 +54,17 @@ def _definitions(http: Scope) -> Mapping[str, Directive]:
 
 
 def _never_set(name: str, state: State) -> str | None:
-    """A variable that some ``set`` would give a value, but none has yet, is empty."""
+    """A variable that some ``set`` or pattern would give a value, but none has yet, is empty."""
     return "" if f"${name}" in _set_somewhere(state.http) else None
 
 
 @lru_cache(maxsize=8)
 def _set_somewhere(http: Scope) -> frozenset[str]:
-    return frozenset(line.args[0] for line in http.directive.walk() if line.name in _SETTERS and line.args)
+    lines = list(http.directive.walk())
+    groups = (name for line in lines for word in (line.name, *line.args) for name in _GROUP.findall(word))
+    return frozenset(line.args[0] for line in lines if line.name in _SETTERS and line.args) | {
+        f"${name}" for name in groups
+    }
 
 
 _SETTERS: Final = frozenset({"set", "auth_request_set"})
@@ -69,15 +75,29 @@ def _map(block: Directive, value: str, state: State, lookup: Variables) -> str:
     entries = [(key, result) for key, result in entries if key != "include"]
     if any(child.name == "include" for child in block.children):
         raise Undecided(f"the file included in map {block.args[-1]}")
-    hostnames = any(child.name == "hostnames" for child in block.children)
-    found = _exact(entries, value)
-    if found is None and hostnames:
-        found = _hostname(entries, value)
-    if found is None:
+    masks = _masks(block)
+    value = value.removesuffix(".") if masks is not None else value
+    found = _exact([entry for entry in entries if entry not in (masks or ())], value)
+    if found is None and masks is not None:
+        found = _hostname(masks, value)
+    if found is None and value:  # no pattern is tried on nothing (ngx_http_map_find)
         found = _regular(entries, value, state)
     if found is None:
         found = next((result for key, result in entries if key == "default"), "")
     return lookup.expand(found)
+
+
+def _masks(block: Directive) -> list[tuple[str, str]] | None:
+    """The entries behind ``hostnames``, whose keys may be masks; ``None`` where it does not stand there."""
+    at = next((at for at, child in enumerate(block.children) if child.name == "hostnames"), None)
+    if at is None:
+        return None
+    behind = block.children[at + 1 :]
+    return [(child.name, child.args[0]) for child in behind if child.args and _is_mask(child.name)]
+
+
+def _is_mask(key: str) -> bool:
+    return key.startswith(("*.", ".")) or key.endswith(".*")
 
 
 def _exact(entries: Sequence[tuple[str, str]], value: str) -> str | None:
@@ -125,18 +145,47 @@ def _regular(entries: Sequence[tuple[str, str]], value: str, state: State) -> st
 
 
 def _geo(block: Directive, state: State, lookup: Variables) -> str:
-    if any(child.name in {"include", "ranges", "proxy", "proxy_recursive"} for child in block.children):
-        raise Undecided(f"geo {block.args[-1]} with files, ranges or proxies of its own")
+    names = {child.name for child in block.children}
+    if names & {"include", "delete"}:
+        raise Undecided(f"geo {block.args[-1]} with files, or with entries taken out again")
+    address = _exactly(_geo_source(block, state, lookup)) or _NOBODY
+    default = next((child.args[0] for child in block.children if child.name == "default" and child.args), "")
+    found = _by_range(block, address) if "ranges" in names else _by_network(block, address)
+    return as_bytes_text(default if found is None else found)
+
+
+def _geo_source(block: Directive, state: State, lookup: Variables) -> str:
+    """The address that is looked up: past the proxies of its own that a ``geo`` believes."""
     source = lookup.expand(block.args[0]) if len(block.args) > 1 else state.client
-    address = _exactly(source) or _NOBODY
-    best, length = next((child.args[0] for child in block.children if child.name == "default" and child.args), ""), -1
+    proxies = [child.args[0] for child in block.named("proxy") if child.args]
+    if not proxies or (_exactly(source) is None and source != "unix:"):
+        return source
+    values = [part for value in state.header_list("x-forwarded-for") for part in value.replace(",", " ").split()]
+    recursive = any(True for _ in block.named("proxy_recursive"))
+    return forwarded_address(source, values, proxies, recursive=recursive)
+
+
+def _by_network(block: Directive, address: Address) -> str | None:
+    """The narrowest network decides; of two lines for the same one, the later."""
+    best, length = None, -1
     for child in block.children:
         network = parse_network(child.name) if child.args else None
         if network is None or network.version != address.version or address not in network:
             continue
         if network.prefixlen >= length:
             best, length = child.args[0], network.prefixlen
-    return as_bytes_text(best)
+    return best
+
+
+def _by_range(block: Directive, address: Address) -> str | None:
+    """Ranges of IPv4 addresses: a later one lies within an earlier, or nginx refuses it, so the last decides."""
+    address = address if isinstance(address, IPv4Address) else _NOBODY
+    found = None
+    for child in block.children:
+        first, last = (parse_address(end) for end in child.name.partition("-")[::2])
+        if child.args and isinstance(first, IPv4Address) and isinstance(last, IPv4Address) and first <= address <= last:
+            found = child.args[0]
+    return found
 
 
 def _exactly(text: str) -> Address | None:

@@ -8,9 +8,12 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.locating import pattern_of
+from mattegate.doctor.nginx.addresses import parse_address
+from mattegate.doctor.nginx.locating import HANDLERS, pattern_of
 from mattegate.doctor.nginx.request import Upstream
 from mattegate.doctor.nginx.uri import escape_path
 from mattegate.doctor.nginx.values import Undecided, expand, expand_where_known, has_variables
@@ -24,23 +27,31 @@ if TYPE_CHECKING:
 
 _OWN: Final = (("Host", "$proxy_host"), ("Connection", "close"))
 _TAKEN_OUT: Final = frozenset({"te", "keep-alive", "expect", "upgrade", "transfer-encoding", "content-length"})
+_PORT: Final = re.compile(r":[^\]]*$")
 _BODY: Final = frozenset({"content-length", "transfer-encoding"})
 
 
 class NoUpstream(Exception):  # noqa: N818 - the state of an address
-    """A ``proxy_pass`` with variables comes to an address without a host; nginx answers 500."""
+    """A ``proxy_pass`` with variables comes to what is no address; nginx answers 500."""
+
+
+class NoResolver(Exception):  # noqa: N818 - the state of an address
+    """A ``proxy_pass`` with variables comes to a name that nothing tells the address of; nginx answers 502."""
 
 
 def proxied(line: Directive, scope: Scope, state: State) -> Upstream:
-    """What reaches the upstream by this ``proxy_pass``. Raises :class:`Undecided`."""
+    """What reaches the upstream by this ``proxy_pass``.
+
+    Raises :class:`Undecided`, :class:`NoUpstream` and :class:`NoResolver`.
+    """
     lookup = Variables(state)
     value = lookup.expand(line.args[0])
     scheme, _, rest = value.partition("://")
     if not scheme:
         raise Undecided(f"the upstream {line.args[0]} is no URL")
     authority, uri = _split(rest)
-    if not authority:
-        raise NoUpstream(line.args[0])
+    if has_variables(line.args[0]):
+        _demand_address(authority, line, scope, state)
     state.proxied = authority
     return Upstream(
         directive=line,
@@ -49,6 +60,29 @@ def proxied(line: Directive, scope: Scope, state: State) -> Upstream:
         uri=_target(line, uri, scope, state),
         headers=headers(scope, state),
     )
+
+
+def _demand_address(authority: str, line: Directive, scope: Scope, state: State) -> None:
+    """What nginx asks of an address that variables make (``ngx_http_proxy_eval``, ``ngx_http_upstream_init_request``).
+
+    A name is that of an ``upstream`` block, of another ``proxy_pass`` without variables, or asked of a ``resolver``.
+    """
+    if authority.startswith("unix:"):
+        return
+    host, colon, port = authority.rpartition(":") if _PORT.search(authority) else (authority, "", "")
+    if not host or (colon and not (port.isdecimal() and 0 < int(port) < 65_536)):
+        raise NoUpstream(line.args[0])
+    known = parse_address(host) is not None or authority in _upstream_names(state.http)
+    if not known and not scope.inherited("resolver"):
+        state.proxied = authority
+        raise NoResolver(line.args[0])
+
+
+@lru_cache(maxsize=8)
+def _upstream_names(http: Scope) -> frozenset[str]:
+    blocks = {block.args[0] for block in http.own("upstream") if block.args}
+    lines = (line.args[0] for line in http.directive.walk() if line.name in HANDLERS and line.args)
+    return frozenset(blocks | {_split(text.partition("://")[2])[0] for text in lines if not has_variables(text)})
 
 
 def _split(rest: str) -> tuple[str, str]:
@@ -90,6 +124,8 @@ def _location_name(scope: Scope) -> str:
 
 
 def _spelled(state: State, prefix: str, cut: int) -> str:
+    if cut > len(state.uri):
+        raise Undecided("what nginx, which cuts the location's name off a shorter path, does")
     rest = state.uri[cut:]
     path = prefix + (escape_path(rest) if state.quoted or state.internal else rest)
     return f"{path}?{state.args}" if state.args else path

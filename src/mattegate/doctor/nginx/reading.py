@@ -83,7 +83,7 @@ def open_request(servers: Sequence[Server], request: Request) -> Opened:
     target, refusal = _target(first.scope, request)
     host = _host(target, request)
     line = refusal or _request_line_size(first.scope, request)
-    by_name = _server(here, host) if line is None and (host or request.host is None) else None
+    by_name = _server(here, host) if line is None and (host or _reads_all(first.scope, request)) else None
     server, names, captures = by_name or (first, {}, [])
     kept, dropped = _kept(server.scope, request.headers)
     checks = (line, _header_size(server.scope, request), _head(request), _tls(server, request, tls=tls))
@@ -175,6 +175,14 @@ def _host_of(text: str) -> str:
     found = _HOST.match(as_bytes_text(text).lower())
     name = found[1] if found else ""
     return "" if ".." in name else name.removesuffix(".")
+
+
+def _reads_all(scope: Scope, request: Request) -> bool:
+    """Whether a request without a ``Host`` gets as far as the server without a name: to the end of its headers."""
+    if request.host is not None or _header_size(scope, request) is not None:
+        return False
+    refusal = _framing(request)
+    return refusal is None or refusal.mechanism not in {"header_line", "header_doubled"}
 
 
 def _kept(scope: Scope, headers: Headers) -> tuple[Headers, tuple[str, ...]]:

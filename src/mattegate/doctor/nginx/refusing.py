@@ -91,6 +91,8 @@ def auth_basic(state: State) -> Word:
     files = state.scope.inherited("auth_basic_user_file")
     if not lines or not files or Variables(state).expand(lines[-1].args[0]).lower() == "off":
         return NO_SAY
+    if not state.head_read and state.request.header("Authorization") is not None:
+        raise Undecided("which headers nginx had read when it refused the request")
     credentials = basic(state.header("authorization"))
     if credentials is None:
         return _challenged(lines[-1], state)
@@ -134,8 +136,11 @@ def _same(stored: str, password: str) -> bool:
 
 
 def judged(state: State, asked: Sequence[Ask]) -> Word:
-    """The word of the access phase as a whole (ngx_http_core_access_phase): ``all`` must pass, or ``any``."""
-    kept = NO_SAY
+    """The word of the access phase as a whole (ngx_http_core_access_phase): ``all`` must pass, or ``any``.
+
+    What one module refused stays refused behind an ``error_page`` that comes in for another's answer.
+    """
+    kept, state.refused = state.refused or NO_SAY, None
     any_is_enough = state.scope.value("satisfy", "all") == "any"
     for ask in asked:
         word = ask(state)
@@ -146,6 +151,7 @@ def judged(state: State, asked: Sequence[Ask]) -> Word:
                 return word
         elif word.say is Say.REFUSES:
             if not any_is_enough or word.status not in {401, 403}:
+                state.refused = kept if kept.say is Say.REFUSES else None
                 return word
             if kept.status != 401:
                 kept = word

@@ -141,3 +141,5 @@ class Prediction:
     """The prefix that would serve the path, were there not the regular expression that does."""
     moved: Directive | None = None
     """The last ``rewrite`` that gave the request another path."""
+    doubts: tuple[tuple[str, Directive], ...] = ()
+    """What else may refuse here, which nobody can tell, each with its line."""

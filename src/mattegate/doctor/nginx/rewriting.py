@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from mattegate.doctor.nginx.scope import Scope
     from mattegate.doctor.nginx.state import State
 
-_REDIRECTS: Final = ("http://", "https://", "$scheme")
-_REDIRECT_CODES: Final = frozenset({301, 302, 303, 307, 308})
+_LEADS_AWAY: Final = ("http://", "https://", "$scheme")
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+"""The statuses that ``return`` takes a URL with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Returned:
 
     status: int
     directive: Directive
-    location: str = ""
+    location: str | None = None
     """Of a redirect."""
     text: bool = False
     """Whether it has a body of its own, so that no ``error_page`` takes its place."""
@@ -78,7 +79,7 @@ class _Script:
 
     def _line(self, line: Directive, scope: Scope, *, in_location: bool) -> Returned | None:
         if line.name == "set" and len(line.args) == 2:
-            self._state.variables[line.args[0].lstrip("$")] = self._lookup.expand(line.args[1])
+            self._set(line.args[0].removeprefix("$"), self._lookup.expand(line.args[1]))
         elif line.name == "break":
             self._stay()
             raise _Stop
@@ -89,6 +90,13 @@ class _Script:
         elif line.name == "if" and line.block is not None:
             return self._if(line, scope, in_location=in_location)
         return None
+
+    def _set(self, name: str, value: str) -> None:
+        """``$args`` alone of nginx's own variables about the target can be given another value."""
+        if name == "args":
+            self._state.args, self._state.untouched = value, False
+        else:
+            self._state.variables[name] = value
 
     def _stay(self) -> None:
         """A URI that was moved stays in this location, whose name no longer begins it (ngx_http_script_break_code)."""
@@ -152,10 +160,10 @@ class _Script:
         if not first.isdecimal():
             return Returned(302, line, self._lookup.expand(first))
         code = int(first)
+        if code in REDIRECTS:  # without a URL, the header is there and empty
+            return Returned(code, line, self._lookup.expand(line.args[1]) if len(line.args) > 1 else "")
         if len(line.args) == 1:
             return Returned(code, line)
-        if code in _REDIRECT_CODES:
-            return Returned(code, line, self._lookup.expand(line.args[1]))
         return Returned(code, line, text=True)
 
     def _rewrite(self, line: Directive) -> Returned | None:
@@ -210,4 +218,4 @@ _FILE_TESTS: Final = frozenset({"-f", "-d", "-e", "-x"})
 
 
 def _redirects(replacement: str, flag: list[str]) -> bool:
-    return replacement.startswith(_REDIRECTS) or bool({"redirect", "permanent"} & set(flag))
+    return replacement.startswith(_LEADS_AWAY) or bool({"redirect", "permanent"} & set(flag))

@@ -13,6 +13,9 @@ from mattegate.doctor.nginx.scope import Scope
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.modsecurity.engine import Engines
+    from mattegate.doctor.nginx.refusing import Word
+    from mattegate.doctor.nginx.modsecurity.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class State:
     scope: Scope
     """The block whose configuration applies now."""
     around: Surroundings
+    engines: Engines
     uri: str
     args: str
     raw: str
@@ -68,6 +72,10 @@ class State:
     final_status: int | None = None
     """What ``error_page`` keeps as the status of the answer."""
     in_error_page: bool = False
+    refused: Word | None = None
+    """What a module of the access phase refused, where another's answer ended that phase (``access_code``)."""
+    location_left: str | None = None
+    """The ``Location`` of a redirect that an ``error_page`` took the place of: the header stays."""
     hidden: Hidden | None = None
     passed_over: Directive | None = None
     moved: Directive | None = None
@@ -81,6 +89,8 @@ class State:
     """The host and port that the request is handed to, once it is."""
     discarded: bool = False
     """Whether the body was thrown away, so that its size matters no more."""
+    transaction: Transaction | None = None
+    """What ModSecurity knows of the request, from the first location where it is on."""
     challenges: list[str] = field(default_factory=list)
     """The values of ``WWW-Authenticate``."""
     steps: list[Step] = field(default_factory=list)

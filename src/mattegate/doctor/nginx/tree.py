@@ -11,28 +11,19 @@ Rules of this file:
 
 from __future__ import annotations
 
-import errno
-import fnmatch
-import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from glob import has_magic
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from mattegate.doctor.nginx.directive import Directive
+from mattegate.doctor.nginx.finding import among, below, nothing_else, text_of
+from mattegate.doctor.nginx.including import Including
 from mattegate.doctor.nginx.lexer import Problem, read_directives
 from mattegate.doctor.nginx.pasting import is_strange, is_template, unpasted
 
-MOST_BYTES: Final = 32 << 20
-"""Of all files together."""
-_MOST_FILES: Final = 4_096
 _DUMP: Final = re.compile(r"^# configuration file (\S.*):\s*$", re.MULTILINE)
-_SHIPPED: Final = frozenset(
-    {"mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "koi-utf", "koi-win", "win-utf"}
-)
-"""Files that come with nginx; a copy of a configuration mostly lacks them."""
 _MAIN_ONLY: Final = frozenset({"events", "http", "worker_processes", "stream", "mail", "load_module", "pid", "daemon"})
 _HTTP_ONLY: Final = frozenset(
     {"server", "upstream", "map", "geo", "split_clients", "limit_req_zone", "limit_conn_zone", "log_format",
@@ -54,6 +45,8 @@ class Tree:
     """Whether it is a complete configuration; of a piece nobody knows what stands around it."""
     pasted: bool = False
     """Whether it came without a file system, so that paths in it mean nothing here."""
+    rules: Mapping[Directive, tuple[Directive, ...]] = field(default_factory=dict, compare=False)
+    """The lines of rules of ModSecurity, by the line that brings them in; one that could not be read is not there."""
 
     @property
     def faults(self) -> tuple[Problem, ...]:
@@ -66,24 +59,12 @@ class Tree:
         return tuple(problem for problem in self.problems if not problem.fatal)
 
 
-Lookup = Callable[[str], "list[tuple[str, str]]"]
-"""The files, name and text, that an ``include`` of an absolute name or pattern brings in; raises ``Unread``."""
-
-
-class Unread(Exception):  # noqa: N818 - the state of a file
-    """A file may not be read, or cannot be."""
-
-    def __init__(self, says: str, *, fatal: bool = False) -> None:
-        super().__init__(says)
-        self.says, self.fatal = says, fatal
-
-
 def read_text(text: str, name: str = "nginx.conf") -> Tree:
     """A pasted configuration, ``nginx -T`` dump or snippet."""
     parts = _dumped(text)
     if not parts:
-        return _whole(_Including(_nothing_else), text, name, "/", pasted=True)
-    return _whole(_Including(_among(parts)), parts[0][1], parts[0][0], str(Path(parts[0][0]).parent), pasted=True)
+        return _whole(Including(nothing_else), text, name, "/", pasted=True)
+    return _whole(Including(among(parts)), parts[0][1], parts[0][0], str(Path(parts[0][0]).parent), pasted=True)
 
 
 def read_file(path: Path, roots: Sequence[Path] = ()) -> Tree:
@@ -91,20 +72,21 @@ def read_file(path: Path, roots: Sequence[Path] = ()) -> Tree:
 
     Raises ``OSError`` where the file itself cannot be read.
     """
-    text = _text(path)
+    text = text_of(path)
     if _dumped(text):
         return read_text(text, str(path))
     allowed = [root.resolve() for root in roots] or [path.resolve().parent]
-    return _whole(_Including(_below(allowed)), text, str(path), str(path.absolute().parent), pasted=False)
+    return _whole(Including(below(allowed)), text, str(path), str(path.absolute().parent), pasted=False)
 
 
-def _whole(including: _Including, text: str, name: str, prefix: str, *, pasted: bool) -> Tree:
+def _whole(including: Including, text: str, name: str, prefix: str, *, pasted: bool) -> Tree:
     directives, problems = _read(text, name)
     including.begin(name, text, prefix)
     directives = tuple(including.expand(directives))
     wrapped, whole = _wrapped(directives, name)
     missing = including.missing if whole else [replace(problem, fatal=False) for problem in including.missing]
-    return Tree(wrapped, tuple(including.files), (*problems, *including.problems, *missing), whole, pasted)
+    found = (*problems, *including.problems, *missing)
+    return Tree(wrapped, tuple(including.files), found, whole, pasted, including.rules)
 
 
 def _read(text: str, name: str) -> tuple[tuple[Directive, ...], list[Problem]]:
@@ -123,115 +105,6 @@ def _read(text: str, name: str) -> tuple[tuple[Directive, ...], list[Problem]]:
             Problem(name, 0, says, fatal=False),
         ]
     return directives, problems
-
-
-class _Including:
-    """Puts files in the place of ``include``; each is read once for each place, and no file includes itself."""
-
-    def __init__(self, lookup: Lookup) -> None:
-        self._lookup = lookup
-        self._prefix = "/"
-        self._open: list[str] = []
-        self._bytes = 0
-        self.files: list[str] = []
-        self.problems: list[Problem] = []
-        self.missing: list[Problem] = []
-        """Includes that are not there; whether nginx would stop at them turns on the folder it starts from."""
-
-    def begin(self, name: str, text: str, prefix: str) -> None:
-        self._prefix, self._bytes = prefix, len(text)
-        self._open, self.files = [name], [name]
-
-    def expand(self, directives: Iterable[Directive]) -> Iterable[Directive]:
-        for directive in directives:
-            if directive.name == "include" and len(directive.args) == 1:
-                yield from self._included(directive)
-            elif directive.block is not None and directive.name != "types":
-                yield replace(directive, block=tuple(self.expand(directive.block)))
-            else:
-                yield directive
-
-    def _included(self, include: Directive) -> Iterable[Directive]:
-        name = include.args[0]
-        absolute = name if name.startswith("/") else f"{self._prefix.rstrip('/')}/{name}"
-        try:
-            files = self._lookup(absolute)
-        except Unread as error:
-            found = self.missing if error.fatal else self.problems
-            found.append(Problem(include.file, include.line, error.says, fatal=error.fatal))
-            return
-        for file, text in files:
-            if file in self._open:
-                self.problems.append(Problem(include.file, include.line, f"{file} includes itself"))
-                continue
-            if len(self.files) >= _MOST_FILES or self._bytes + len(text) > MOST_BYTES:
-                says = f"include {file}: not read, because there is too much before it"
-                self.problems.append(Problem(include.file, include.line, says, fatal=False))
-                continue
-            yield from self._file(file, text)
-
-    def _file(self, file: str, text: str) -> Iterable[Directive]:
-        self._bytes += len(text)
-        self.files.append(file)
-        self._open.append(file)
-        directives, problems = read_directives(text, file)
-        self.problems += problems
-        yield from self.expand(directives)
-        self._open.pop()
-
-
-def _nothing_else(name: str) -> list[tuple[str, str]]:
-    raise Unread(f"include {name}: not part of what was given")
-
-
-def _among(parts: list[tuple[str, str]]) -> Lookup:
-    """Includes within a dump, which holds every file that was used."""
-
-    def lookup(name: str) -> list[tuple[str, str]]:
-        found = [(file, text) for file, text in parts if fnmatch.fnmatchcase(file, name) and _same_depth(file, name)]
-        if not found and not has_magic(name):
-            raise Unread(f"include {name}: not in the dump")
-        return sorted(found)
-
-    return lookup
-
-
-def _same_depth(file: str, pattern: str) -> bool:
-    """``*`` does not go across a slash."""
-    return file.count("/") == pattern.count("/")
-
-
-def _below(roots: list[Path]) -> Lookup:
-    def lookup(name: str) -> list[tuple[str, str]]:
-        paths = _globbed(name) if has_magic(name) else [Path(name)]
-        return [_read_below(path, roots) for path in paths]
-
-    return lookup
-
-
-def _globbed(pattern: str) -> list[Path]:
-    relative = pattern.lstrip("/")
-    return sorted(Path("/").glob(relative))[:_MOST_FILES] if relative else []
-
-
-def _read_below(path: Path, roots: list[Path]) -> tuple[str, str]:
-    real = path.resolve()
-    if not any(real.is_relative_to(root) for root in roots):
-        raise Unread(f"include {path}: outside of {', '.join(map(str, roots))}, so it was not read (--root allows it)")
-    try:
-        return str(path), _text(path)
-    except FileNotFoundError:
-        raise Unread(f"include {path}: there is no such file", fatal=path.name not in _SHIPPED) from None
-    except OSError as error:
-        raise Unread(f"include {path}: {error.strerror}") from error
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        read = file.read(MOST_BYTES + 1)
-    if len(read) > MOST_BYTES:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-    return read.decode("utf-8", "surrogateescape").replace("\0", "")
 
 
 def _dumped(text: str) -> list[tuple[str, str]]:

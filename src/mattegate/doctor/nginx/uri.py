@@ -11,7 +11,7 @@ from typing import Final
 
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _ABSOLUTE: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)")
-_HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*)(?::\d*)?")
+_HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d*)?")
 _ESCAPED_IN_PATHS: Final = frozenset(' "#%<>?\\^`{|}')
 """Since nginx 1.21.1; before, only the space, ``#``, ``%`` and ``?`` of these."""
 _ESCAPED_IN_ARGS: Final = frozenset(' "#%&+;<>?\\^`{|}')
@@ -34,6 +34,8 @@ class Target:
     """Whether the path was spelled with escapes, so that it is spelled with escapes again."""
     host: str | None = None
     """Of an absolute target."""
+    empty: bool = False
+    """Whether an absolute target has no path, so that nginx spells the target anew (``empty_path_in_uri``)."""
 
 
 def as_bytes_text(text: str) -> str:
@@ -48,15 +50,15 @@ def parse_target(raw: str, *, merge_slashes: bool = True) -> Target:
     absolute = _ABSOLUTE.match(raw)
     if absolute and not _HOST.fullmatch(absolute[2]):
         raise BadTarget("the host in the request line is malformed")
-    rest = raw[absolute.end() :] if absolute else raw
-    if absolute and not rest.startswith("/"):
-        rest = "/" + rest
+    written = raw[absolute.end() :] if absolute else raw
+    empty = absolute is not None and not written.startswith("/")
+    rest = "/" + written if empty else written
     if not rest.startswith("/"):
         raise BadTarget("the request target does not begin with a slash")
     bare = rest.partition("#")[0]
     path, _, args = bare.partition("?")
     decoded = _normalised(path, merge=merge_slashes)
-    return Target(decoded, args, rest, "%" in path, absolute[2] if absolute else None)
+    return Target(decoded, args, written or "/", "%" in path, absolute[2] if absolute else None, empty)
 
 
 def _normalised(path: str, *, merge: bool) -> str:

@@ -121,7 +121,8 @@ def _undecided(what: str) -> str:
     raise Undecided(what)
 
 
-def _server_name(state: State) -> str:
+def server_name(state: State) -> str:
+    """``$server_name``: the first name of the server, without the dot that stands for all below it."""
     return as_bytes_text(state.server.names[0].removeprefix("."))
 
 
@@ -206,11 +207,11 @@ _SIMPLE: Final[Mapping[str, Callable[[State], str]]] = MappingProxyType(
         "args": lambda state: state.args,
         "query_string": lambda state: state.args,
         "is_args": lambda state: "?" if state.args else "",
-        "host": lambda state: state.host or _server_name(state),
+        "host": lambda state: state.host or server_name(state),
         "request_method": lambda state: state.shown_method,
         "scheme": lambda state: "https" if state.tls else "http",
         "https": lambda state: "on" if state.tls else "",
-        "server_name": _server_name,
+        "server_name": server_name,
         "server_port": lambda state: str(state.port or ""),
         "server_protocol": lambda state: f"HTTP/{state.request.http_version}",
         "request": lambda state: f"{state.request.method} {state.request.target} HTTP/{state.request.http_version}",

@@ -9,6 +9,7 @@ from mattegate.doctor.readers.compose import ComposeReader
 from mattegate.doctor.readers.console import ConsoleReader
 from mattegate.doctor.readers.copied import CopiedReader
 from mattegate.doctor.readers.curl import CurlReader
+from mattegate.doctor.readers.docker_run import DockerRunReader
 from mattegate.doctor.readers.har import HarReader
 from mattegate.doctor.readers.inspect import InspectReader
 from mattegate.doctor.readers.logs import LOG_READERS, plain_head
@@ -25,6 +26,7 @@ READERS: Final[tuple[Reader, ...]] = (
     OpenApiReader(),
     InspectReader(),
     ComposeReader(),
+    DockerRunReader(),
     CurlReader(),
     CopiedReader(),
     ConsoleReader(),

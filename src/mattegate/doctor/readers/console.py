@@ -49,7 +49,18 @@ _SAYS: Final = tuple(
         ),
         ("cors", r"Preflight response is not successful\.?(?: Status code: (?P<status>\d{1,3}))?"),
         ("cors", r"Request header field (?P<hint>[\w-]{1,100}) is not allowed by Access-Control-Allow-Headers\."),
+        ("cors", r"Method (?P<hint>[A-Z-]{1,40}) is not allowed by Access-Control-Allow-Methods\."),
+        ("cors", r"Credentials flag is true, but Access-Control-Allow-Credentials is not \"true\"\."),
+        ("cors", r"Cannot use wildcard in Access-Control-Allow-Origin when credentials flag is true\."),
+        ("cors", r"Access-Control-Allow-Origin cannot contain more than one origin\."),
         ("cors", rf"(?:Fetch API|XMLHttpRequest) cannot load {_U} due to access control checks"),
+        (
+            "cors",
+            (
+                rf"(?:(?:Fetch API|XMLHttpRequest) cannot load|Failed to load) {_U}[.:] "
+                r"(?P<older>(?:No|The|Response|Request|Method|Redirect) [^\n]{1,500})"
+            ),
+        ),
         (
             "mixed-content",
             (
@@ -142,8 +153,17 @@ _FIREFOX: Final = tuple(
 _SAFARI: Final = (
     ("Preflight response is not successful", "PreflightInvalidStatus"),
     ("is not allowed by Access-Control-Allow-Headers.", "HeaderDisallowedByPreflightResponse"),
+    ("is not allowed by Access-Control-Allow-Methods.", "MethodDisallowedByPreflightResponse"),
+    ("but Access-Control-Allow-Credentials is not", "InvalidAllowCredentials"),
+    ("Cannot use wildcard in Access-Control-Allow-Origin", "WildcardOriginNotAllowed"),
+    ("cannot contain more than one origin.", "MultipleAllowOriginValues"),
+    ("Response for preflight has invalid HTTP status code", "PreflightInvalidStatus"),
+    ("Response for preflight is invalid (redirect)", "PreflightDisallowedRedirect"),
 )
-"""What Safari says of an origin that is not allowed is no name here: it says the same of a header that is missing."""
+"""What Safari says of an origin that is not allowed is no name here: it says the same of a header that is missing. The
+last two are Chromium's before version 65."""
+
+_NO_FACTS: Final = frozenset({"method", "reason", "older"})
 
 
 class ConsoleReader:
@@ -155,6 +175,9 @@ class ConsoleReader:
         r"|due to access control checks|Mixed Content: The page at|Failed to load resource: |net::ERR_[A-Z]"
         r"|violates the following (?:Content Security Policy )?directive|TypeError: Failed to fetch"
         r"|NetworkError when attempting to fetch|Preflight response is not successful|Blocked loading mixed active"
+        r"|is not allowed by Access-Control-Allow-(?:Headers|Methods)\b|therefore not allowed access"
+        r"|Access-Control-Allow-Origin (?:when credentials flag|cannot contain more)"
+        r"|Credentials flag is true, but Access|Response for preflight (?:has invalid|is invalid)"
     )
 
     def recognises(self, head: str, name: str) -> bool:
@@ -184,9 +207,9 @@ def _observation(kind: str, line: str, said: dict[str, str], place: Place) -> Ob
     url = said.get("blocked_url", "")
     target = target_of(url) if "://" in url or url.startswith("/") else None
     status = said.pop("status", "")
-    facts = {name: safe(value) for name, value in said.items() if value and name not in ("method", "reason")}
+    facts = {name: safe(value) for name, value in said.items() if value and name not in _NO_FACTS}
     if kind == "cors":
-        facts |= _reason(line, said.get("reason", ""))
+        facts |= _reason(f"{chromium.BLOCKED}{older}" if (older := said.get("older")) else line, said.get("reason", ""))
     return Observation(
         format="console",
         place=place,

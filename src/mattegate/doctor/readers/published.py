@@ -12,8 +12,9 @@ _SHORT: Final = re.compile(
     r"(?P<target>\d{1,5}(?:-\d{1,5})?|\$\{[^}]{1,100}\}|\$\w{1,60})(?:/(?P<protocol>tcp|udp|sctp))?"
 )
 _PS: Final = re.compile(
-    r"(?:(?P<address>\[[0-9A-Fa-f:]{2,45}\]|[0-9A-Fa-f:.]{2,45}|):(?P<published>\d{1,5}(?:-\d{1,5})?)->)?"
-    r"(?P<target>\d{1,5}(?:-\d{1,5})?)/(?P<protocol>tcp|udp|sctp)"
+    r"(?:(?P<address>\*|\[[0-9A-Fa-f:]{2,45}\]|[0-9A-Fa-f:.]{2,45}|localhost|):"
+    r"(?P<published>\d{1,5}(?:-\d{1,5})?|any|\$[^,]{1,100}?)->)?"
+    r"(?P<target>\d{1,5}(?:-\d{1,5})?|\$[^,]{1,100}?)/(?P<protocol>tcp|udp|sctp)"
 )
 
 
@@ -26,6 +27,13 @@ class Port:
     address: str = ""
     """The host's address it is bound to; empty for all of them."""
     protocol: str = "tcp"
+
+    def covers(self, port: str) -> bool:
+        """Whether this is, or has among its range, the host's ``port``."""
+        first, _, last = self.published.partition("-")
+        if not (port.isdecimal() and first.isdecimal() and (last or first).isdecimal()):
+            return False
+        return int(first) <= int(port) <= int(last or first)
 
     def __str__(self) -> str:
         outside = f"{self.address or '*'}:{self.published}->" if self.published else ""
@@ -40,7 +48,7 @@ def short_port(text: str) -> Port | None:
 
 
 def shown_ports(text: str) -> tuple[Port, ...]:
-    """``0.0.0.0:8000->80/tcp, [::]:8000->80/tcp, 9000/tcp``: as ``docker ps`` shows them."""
+    """``0.0.0.0:8000->80/tcp, [::]:8000->80/tcp, 9000/tcp``: as ``docker ps`` and :class:`Port` tell them."""
     found = (_port(_PS.fullmatch(part.strip())) for part in text.split(","))
     return tuple(port for port in found if port is not None)
 

@@ -4,6 +4,8 @@
 2. A plain text that must be there is looked for before any pattern.
 3. An entry's texts are looked at in its own order, the body last; the first that does not fit ends it.
 4. Whatever an entry finds by name becomes a fact for the sentences of its cause.
+5. Of an answer whose status nobody saw, but whose body is known, the body decides: an entry that asks for a status as
+   well is tried on it where it asks for a text of the body, and no status is claimed.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.causes import in_command
 from mattegate.doctor.clue import Clue
+from mattegate.doctor.evidence import told
 from mattegate.doctor.signatures.entry import FACTS, Match, Pattern, Signature, Spot, Where, signatures
 from mattegate.doctor.signatures.literals import Literals, folded, literals
 
@@ -59,7 +62,7 @@ class Matcher:
     def clues(self, observation: Observation) -> Iterator[Clue]:
         """One clue for each entry that fits, in the order of the files."""
         texts = _Texts(observation)
-        for entry in self._by_format.get(observation.format, self._anywhere).of(observation.status).likely(texts):
+        for entry in self._by_format.get(observation.format, self._anywhere).of(observation).likely(texts):
             found = _found(entry.match, texts)
             if found is not None:
                 yield _clue(entry, found, observation)
@@ -136,10 +139,17 @@ class _ByStatus:
     def __init__(self, entries: list[_Tried]) -> None:
         asked = {status for tried in entries for status in tried.entry.match.statuses}
         self._others = _Listed(tried for tried in entries if not tried.entry.match.statuses)
+        self._bodies = _Listed(tried for tried in entries if not tried.entry.match.statuses or _asks_for_body(tried))
         self._known = {status: _Listed(_asking(entries, status)) for status in asked}
 
-    def of(self, status: int | None) -> _Listed:
-        return self._others if status is None else self._known.get(status, self._others)
+    def of(self, seen: Observation) -> _Listed:
+        if seen.status is None:
+            return self._bodies if seen.body else self._others
+        return self._known.get(seen.status, self._others)
+
+
+def _asks_for_body(tried: _Tried) -> bool:
+    return any(pattern.spot.name == "body" for pattern in tried.entry.match.patterns)
 
 
 def _asking(entries: Iterable[_Tried], status: int) -> Iterator[_Tried]:
@@ -209,7 +219,7 @@ def _clue(entry: Signature, found: Mapping[str, str], observation: Observation) 
         cause=entry.cause,
         certainty=entry.certainty,
         origin=f"signature {entry.id}",
-        evidence=(f"{entry.says.format_map(words)} ({_place(observation)})",),
+        evidence=(told(entry.says.format_map(words), str(observation.place), observation.count),),
         facts=facts,
         request=observation.request,
         status=observation.status,
@@ -230,11 +240,6 @@ def _advice(sentence: str, facts: Mapping[str, str]) -> str:
 def _members(observation: Observation) -> dict[str, str]:
     seen = {name: getattr(observation, name) for name in sorted(FACTS)}
     return {name: str(value) for name, value in seen.items() if value not in {None, ""}}
-
-
-def _place(observation: Observation) -> str:
-    more = f", seen {observation.count} times" if observation.count > 1 else ""
-    return f"{observation.place}{more}"
 
 
 class _Words(dict[str, str]):

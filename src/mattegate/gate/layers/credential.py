@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from mattegate.gate.case import Case
-from mattegate.gate.wording import moment_text
-from mattegate.vocabulary.attempt import Channel, Flaw, Presented
+from mattegate.gate.standing import ended_finding, who
+from mattegate.vocabulary.attempt import SIGNED, TOKENS, Channel, Flaw, Presented
 from mattegate.vocabulary.decision import Effect, Finding
-from mattegate.vocabulary.facts import CredentialFact, FactName, KeyState, KeyView, Plain
+from mattegate.vocabulary.facts import CredentialFact, FactName, KeyView, Plain
 
 _PUBLIC: Final = Finding("credential", Effect.NO_IMPACT)
+_ELSEWHERE: Final = Finding("credential", Effect.NO_IMPACT, detail="no API key, but another proof")
 _WHERE: Final = {
     Channel.BEARER: "'Authorization: Bearer'",
     Channel.API_KEY: "'X-API-Key:'",
@@ -21,6 +22,7 @@ _WHERE: Final = {
     Channel.QUERY: "the parameter in the address",
     Channel.AUTHORIZATION: "'Authorization:'",
 }
+_OTHERS: Final = SIGNED | TOKENS
 
 
 def judge(case: Case) -> Finding | FactName:
@@ -29,8 +31,12 @@ def judge(case: Case) -> Finding | FactName:
     if attempt.route.public:
         return _PUBLIC
     if not attempt.credentials:
-        return _without(case)
-    presented = attempt.credentials[0]
+        return _without(case) if attempt.certificate is None else _by_certificate(case)
+    presented = next((one for one in attempt.credentials if one.channel not in _OTHERS), None)
+    return _ELSEWHERE if presented is None else _by_key(case, presented)
+
+
+def _by_key(case: Case, presented: Presented) -> Finding | FactName:
     if presented.flaw is not Flaw.NONE:
         return _deny(f"credential.{presented.flaw}", _looks(case, presented), detail=_nowhere(case))
     fact = case.facts.credential
@@ -38,6 +44,16 @@ def judge(case: Case) -> Finding | FactName:
         return FactName.CREDENTIAL
     if not fact.proven or fact.key is None:
         return _deny("credential.unknown", {"key_id": presented.key_id}, detail=_why_unproven(case, fact))
+    return _proven(case, fact.key)
+
+
+def _by_certificate(case: Case) -> Finding | FactName:
+    """The certificate of the handshake stands for an identity, where one is bound to it."""
+    fact = case.facts.certificate
+    if fact is None:
+        return FactName.CERTIFICATE
+    if fact.key is None:
+        return _deny("credential.certificate_unknown", fact.facts, detail=_nowhere(case))
     return _proven(case, fact.key)
 
 
@@ -78,30 +94,12 @@ def _why_unproven(case: Case, fact: CredentialFact) -> str:
 
 
 def _proven(case: Case, key: KeyView) -> Finding:
-    at = case.attempt.at
-    if key.state is not KeyState.ACTIVE:
-        return _ended(key, "revoked" if key.state is KeyState.REVOKED else "disabled")
-    if key.expires_at is not None and at >= key.expires_at:
-        return _ended(key, "expired", expired_at=moment_text(key.expires_at))
-    if key.identity.state is not KeyState.ACTIVE:
-        facts: dict[str, Plain] = {"key_id": key.id, "identity": key.identity.id}
-        return _deny("credential.identity_disabled", facts, Effect.EXPLICIT_DENY)
+    if ended := ended_finding("credential", case, key):
+        return ended
     if key.environment not in case.rules.environments:
-        presented = Presented(case.attempt.credentials[0].channel, environment=key.environment)
+        presented = Presented(Channel.BEARER, environment=key.environment)
         return _deny("credential.environment", _looks(case, presented), Effect.EXPLICIT_DENY)
-    return Finding("credential", Effect.ALLOW, detail=_who(key))
-
-
-def _ended(key: KeyView, how: str, **facts: Plain) -> Finding:
-    detail = f"replaced by {key.replaced_by}" if key.replaced_by else ""
-    return _deny(f"credential.{how}", {"key_id": key.id, **facts}, Effect.EXPLICIT_DENY, detail=detail)
-
-
-def _who(key: KeyView) -> str:
-    told = f"key {key.id} of {key.identity.id}, tier {key.identity.tier}"
-    if key.replaced_by and key.expires_at is not None:
-        told += f"; replaced by {key.replaced_by}, in its overlap until {moment_text(key.expires_at)}"
-    return told
+    return Finding("credential", Effect.ALLOW, detail=who(key))
 
 
 def _deny(reason: str, facts: dict[str, Plain], effect: Effect = Effect.IMPLICIT_DENY, *, detail: str = "") -> Finding:

@@ -1,4 +1,7 @@
-"""policy: what a proven caller may do here: scope, and what the key is bound to. A key only narrows."""
+"""policy: what a proven caller may do here: scope, what the key is bound to, and the operator's policies.
+
+A key only narrows; policies come last, so that the most particular reason is told.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from mattegate.gate.case import Case
 from mattegate.gate.layers.network import undeclared_proxy
 from mattegate.gate.networks import bound_networks, parse_address
 from mattegate.gate.origins import bound_origins
+from mattegate.gate.policies.judging import judged
 from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import FactName, KeyView, Plain
 
@@ -22,12 +26,22 @@ def judge(case: Case) -> Finding | FactName:
         return _PUBLIC
     if key is None:
         raise LookupError("nobody proved themselves, yet the credential layer let the attempt pass")
-    tier, scope = key.identity.tier, case.attempt.route.scope
+    tier = key.identity.tier
     if tier not in case.rules.tiers:
         return _deny("policy.tier_missing", {"tier": tier, "identity": key.identity.id}, f"tiers.{tier}")
-    if scope and not key.allows_scope(scope):
-        return _deny("policy.scope", {"key_id": key.id, "scope": scope}, f"scope {scope}")
-    return _address(case, key) or _origin(case, key) or model_finding(key, case.attempt.model) or _ALLOWED
+    for one in case.proven or (key,):
+        if narrowed := _scope(case, one) or _address(case, one) or _origin(case, one):
+            return narrowed
+        if narrowed := _model(case, one):
+            return narrowed
+    return _policies(case, key) or _ALLOWED
+
+
+def _scope(case: Case, key: KeyView) -> Finding | None:
+    scope = case.attempt.route.scope
+    if not scope or key.allows_scope(scope):
+        return None
+    return _deny("policy.scope", {"key_id": key.id, "scope": scope}, f"scope {scope}")
 
 
 def _address(case: Case, key: KeyView) -> Finding | None:
@@ -48,11 +62,20 @@ def _origin(case: Case, key: KeyView) -> Finding | None:
     return _deny("policy.origin", {"key_id": key.id, "origin": origin, "bound": ", ".join(key.origins)})
 
 
-def model_finding(key: KeyView, model: str) -> Finding | None:
-    """The refusal of a model that ``key`` is not bound to; ``None`` where it may be used or none is named."""
-    if not key.models or not model or model in key.models:
+def _model(case: Case, key: KeyView) -> Finding | None:
+    """The model that the head names, and then the one that the body did or that is the default."""
+    payload = case.facts.payload
+    model = payload.model if payload else case.attempt.model
+    if not key.models or not model or model in key.models or (payload and payload.alias in key.models):
         return None
     return _deny("policy.model", {"key_id": key.id, "model": model, "bound": ", ".join(key.models)})
+
+
+def _policies(case: Case, key: KeyView) -> Finding | None:
+    policies = case.rules.policies
+    if policies is not None and policies.of_the_address and case.client.undeclared:
+        return undeclared_proxy("policy", case)
+    return judged(case, key)
 
 
 def _deny(reason: str, facts: dict[str, Plain], rule: str = "") -> Finding:

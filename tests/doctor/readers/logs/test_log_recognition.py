@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.doctor.readers.logs.reading import recognising
+from tests.doctor.readers.logs.reading import read, recognising
 
 COMBINED = '192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "GET / HTTP/1.1" 200 12 "-" "curl/8"\n'
 
@@ -61,3 +61,35 @@ def test_a_head_that_ends_within_a_line_is_not_two_programs() -> None:
 def test_what_is_no_log(text: str) -> None:
     """Transcripts, configurations and documents belong to other readers, whatever they say of refusals."""
     assert recognising(text) == []
+
+
+_RULES = (
+    'ModSecurity: Access denied with code 403 (phase 2). Pattern match "x" at ARGS:q. '
+    '[id "950001"] [msg "m"] [hostname "a.example"] [uri "/x"]\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "reader"),
+    [
+        ("[Sat Mar 14 10:00:00 2009] [error] [client 192.0.2.7] ", "apache-error"),
+        ("[Fri Jan 02 03:04:05.123456 2026] [security2:error] [pid 1:tid 2] [client 192.0.2.7:1] ", "apache-error"),
+        ("2026/01/02 03:04:05 [error] 1#1: *1 [client 192.0.2.7] ", "nginx-error"),
+        ("[Sat Mar 14 10:00:00 2009] [client 192.0.2.7] ", "modsecurity"),
+        ("", "modsecurity"),
+    ],
+)
+def test_lines_of_modsecurity_are_read_wherever_they_stand(before: str, reader: str) -> None:
+    """In an error log by that log's reader; without a level, or cut out of their log, by ModSecurity's own."""
+    assert recognising(before + _RULES) == [reader]
+    (seen,) = read(before + _RULES)
+    assert (seen.format, seen.status) == ("modsecurity", 403)
+
+
+def test_a_torn_answer_of_haproxy_matters_and_a_whole_one_does_not() -> None:
+    """CD and SD stand behind a status of success; what ended well is only a sample of what passes."""
+    line = (
+        '192.0.2.7:5 [14/Mar/2026:10:00:00.000] f be/s1 0/0/1/30/40 200 50 - - {}-- 1/1/0/0/0 0/0 "GET /x HTTP/1.1"\n'
+    )
+    told = [seen.fields["termination_state"] for seen in read("".join(map(line.format, ("--", "CD", "SD", "--"))))]
+    assert told == ["CD--", "SD--", "----"]

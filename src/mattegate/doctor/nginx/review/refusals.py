@@ -12,6 +12,7 @@ from mattegate.doctor.nginx.addresses import parse_address, parse_network, withi
 from mattegate.doctor.nginx.files import native
 from mattegate.doctor.nginx.mapping import definition_in
 from mattegate.doctor.nginx.request import Certificate, Outcome, Prediction
+from mattegate.doctor.nginx.review.firewalled import MECHANISMS, firewalled, shown
 from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
 from mattegate.doctor.nginx.values import Undecided, variables_in
 from mattegate.doctor.redact import clean
@@ -32,6 +33,8 @@ def refusal(prediction: Prediction, http: Scope) -> Clue | None:
     status, mechanism, line = seen
     if status is not None and status < 400 and not _loses_the_body(prediction, status):
         return None
+    if mechanism in MECHANISMS and line is not None:
+        return _by_firewall(prediction, status, line)
     maker = _slash if status is not None and status < 400 else _MAKERS.get(mechanism, _missing)
     cause, facts, lines = maker(prediction, http, status, line)
     return Clue(
@@ -43,6 +46,21 @@ def refusal(prediction: Prediction, http: Scope) -> Clue | None:
         request=asked(prediction.request),
         status=prediction.status if prediction.hidden else status,
         culprit=culprit(*lines),
+    )
+
+
+def _by_firewall(prediction: Prediction, status: int | None, line: Directive) -> Clue:
+    found = firewalled(prediction, line, status)
+    return Clue(
+        cause=found.cause,
+        certainty=Certainty.PROVEN,
+        origin=ORIGIN,
+        evidence=tuple(_evidence(prediction, None)),
+        facts=found.facts,
+        request=asked(prediction.request),
+        status=prediction.status if prediction.hidden else status,
+        culprit=tuple(map(shown, found.lines)),
+        remedy=found.remedy,
     )
 
 
@@ -230,6 +248,13 @@ def _file(prediction: Prediction, _: Scope, status: int | None, line: Directive 
     return "file.unreadable", _facts(prediction, line, status, file=_path_under(line, prediction)), (line,)
 
 
+def _static(prediction: Prediction, http: Scope, status: int | None, line: Directive | None) -> Made:
+    """What nginx cannot open although nothing forbids it; all else is just not there."""
+    if status != 500:
+        return _missing(prediction, http, status, line)
+    return "file.not_a_file", _facts(prediction, line, status, file=_path_under(line, prediction)), (line,)
+
+
 def _path_under(line: Directive | None, prediction: Prediction) -> str:
     """What was looked for last; or what the line and the request come to."""
     looked_for = [step.path for step in prediction.steps if step.directive is line and step.path]
@@ -297,6 +322,20 @@ _MAKERS: Final[Mapping[str, _Maker]] = MappingProxyType(
         "slash_redirect": _slash,
         "index": _index,
         "file_permission": _file,
+        "static": _static,
+        "autoindex": _static,
+        "alias_rewritten": _plain("alias.rewritten"),
+        "redirect_cycle": _plain("redirect.cycle"),
+        "rewrite_cycle": _plain("redirect.cycle"),
+        "named_location": _plain("location.name_missing"),
+        "upstream_missing": _plain("if.handler_lost"),
+        "upstream_invalid": _plain("upstream.no_address"),
+        "resolver_missing": _plain("upstream.no_resolver"),
+        "header_line": _plain("request.framing"),
+        "header_doubled": _plain("request.framing"),
+        "body_length": _plain("request.framing"),
+        "transfer_coding": _plain("request.framing"),
+        "method": _plain("method.never"),
     }
 )
 

@@ -69,7 +69,7 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
             dict.fromkeys(
                 (
                     *([] if asked_for else _not_tried(model)),
-                    *_not_checked(tree, predictions),
+                    *_not_checked(model, tree, predictions),
                     *taken_for_granted(tree, predictions, around),
                 )
             )
@@ -133,13 +133,14 @@ def _not_tried(model: Model) -> Iterator[str]:
         yield f"{left} more servers: name a request and its host to have one of them looked at"
 
 
-def _not_checked(tree: Tree, predictions: Sequence[Prediction]) -> Iterator[str]:
+def _not_checked(model: Model, tree: Tree, predictions: Sequence[Prediction]) -> Iterator[str]:
     for problem in tree.unread:
         yield problem.says
+    if model.http is not None and not tree.faults:
+        yield from (f"{says} ({place(line)})" for says, line in foreign.strangers(model.http))
     for prediction in predictions:
         yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown)
-        if prediction.scope is not None:
-            yield from (f"{says} ({place(line)})" for says, line in foreign.notes(prediction.scope))
+        yield from (f"{says} ({place(line)})" for says, line in prediction.doubts)
 
 
 def _undecided(tree: Tree, predictions: Sequence[Prediction], *, asked_for: bool) -> Iterator[str]:
@@ -148,8 +149,8 @@ def _undecided(tree: Tree, predictions: Sequence[Prediction], *, asked_for: bool
         ended = prediction.outcome is not Outcome.UNDECIDED
         if asked_for and not ended:
             yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown)
-        if prediction.scope is not None and prediction.outcome is not Outcome.ANSWERS:
-            yield from (f"{says} ({place(line)})" for says, line in foreign.notes(prediction.scope))
+        if prediction.outcome is not Outcome.ANSWERS or (prediction.status or 0) < 400:
+            yield from (f"{says} ({place(line)})" for says, line in prediction.doubts)
     yield from _unread(tree)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.answer import Certainty
+from mattegate.doctor.answer import Certainty, Culprit
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.addresses import parse_network
 from mattegate.doctor.nginx.review.starting import refused
@@ -26,7 +26,8 @@ def standing(tree: Tree, http: Scope | None, servers: list[Server]) -> Iterator[
     for problem in tree.faults:
         facts = {"problem": problem.says, "place": f"{problem.file}:{problem.line}"}
         evidence = (f"{problem.says} ({problem.file}:{problem.line})",)
-        yield Clue("config.refused", Certainty.PROVEN, ORIGIN, evidence, facts)
+        place_of = (Culprit(problem.file, problem.line, problem.text),) if problem.line else ()
+        yield Clue("config.refused", Certainty.PROVEN, ORIGIN, evidence, facts, culprit=place_of)
     if http is None or tree.faults:  # what nginx does not read is nobody's rule
         return
     yield from refused(http)

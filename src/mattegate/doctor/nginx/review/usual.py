@@ -40,6 +40,9 @@ _UPLOAD: Final = 9_000_000
 MOST_SERVERS: Final = 24
 _MOST_PATHS: Final = 64
 _LITERAL_ORIGIN: Final = re.compile(r"https?://[\w.-]+(?::\d{1,5})?")
+_AGAINST_UPLOADS: Final = frozenset(
+    {"body.too_large", "waf.modsecurity_body_limit", "waf.modsecurity_boundary", "waf.crs_content_type"}
+)
 _FOR_UPLOADS: Final = re.compile(r"upload|remove-?bg|rembg|rmbg|matting|image|photo|picture", re.IGNORECASE)
 
 
@@ -149,6 +152,6 @@ def unasked(clue: Clue, prediction: Prediction, tree: Tree) -> Clue | None:
     place = prediction.location
     meant = place is not None and any(_FOR_UPLOADS.search(arg) for arg in place.args)
     unknown = prediction.decided_by is None and (tree.unread or not tree.whole)
-    if clue.cause != "body.too_large" or not meant or unknown:
+    if clue.cause not in _AGAINST_UPLOADS or not meant or unknown:
         return None
     return replace(clue, certainty=Certainty.LIKELY)

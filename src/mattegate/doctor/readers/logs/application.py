@@ -7,16 +7,18 @@ A line counts only where a word or a status of refusal stands in it; what it mea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any, Final
 
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import document, first, flat
-from mattegate.doctor.readers.logs.keys import Keys
+from mattegate.doctor.readers.logs.keys import Keys, words_left
 from mattegate.doctor.readers.logs.line import Line, RequestLine, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.mattegate import guide_words
 from mattegate.doctor.readers.logs.moments import moment
+from mattegate.doctor.readers.logs.washing import Washing
 
 _NEEDLES: Final = tuple(
     word.encode()
@@ -41,14 +43,18 @@ _NEEDLES: Final = tuple(
         "credential",
         "permission",
         "quota",
+        "failed_to_",
+        "backend_",
+        "httpstatus",
     ]
 )
-_STATUS_FINDER: Final = re.compile(rb"4(?:0[13]|13|29)\b")
+_STATUS_FINDER: Final = re.compile(rb"4(?:0[134]|13|29)\b(?<=[ =:\"\[(]4..)")
 _REFUSAL: Final = re.compile(
-    rb"blocked|c(?:onnection refused|redential|srf)|d(?:enied|isallow)|forbid|jwt|limit exceeded"
+    rb"b(?:ackend_(?:connection_closed|timeout)|locked)|c(?:onnection refused|redential|srf)|d(?:enied|isallow)"
+    rb"|f(?:ailed_to_(?:connect|pick)|orbid)|httpstatus\": ?5|jwt|limit exceeded"
     rb"|invalid (?:api|key|token|host|signature|cors|auth|cred|http_host)|not (?:allowed|permitted)|permission|quota"
     rb"|r(?:ate limit|eject)|signature.{0,40}(?:match|expired|invalid)"
-    rb"|to(?:o (?:many|large)|ken.{0,40}(?:expired|invalid))|unauth(?:ori|enti)|4(?:01|03|13|29)\b(?<=[ =:\"\[(]4..)"
+    rb"|to(?:o (?:many|large)|ken.{0,40}(?:expired|invalid))|unauth(?:ori|enti)|4(?:0[134]|13|29)\b(?<=[ =:\"\[(]4..)"
 )
 """Every alternative begins with a plain character, which makes it many times as fast."""
 _REQUEST: Final = re.compile(r'"([A-Z]{3,8} [^"\s]{1,2048} HTTP/[\d.]+)" (\d{3})(?: ([A-Z][A-Za-z ]{1,40}))?')
@@ -75,15 +81,7 @@ _FROM: Final = re.compile(
     r"|[0-9a-fA-F]{1,4}:[0-9a-fA-F:.]{2,45})"
 )
 _VARYING: Final = re.compile(rb"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b|\d+")
-_COUNTING: Final = re.compile(
-    rb"[0-9](?:(?<![\w./:-]\d)(?:"
-    rb"[0-9]{3,}+(?:[/-]\d\d[/-]\d\d[T ][\d:.,]+|(?!:[0-9a-f:]))|\d:\d\d:\d\d[\d.,]*+|\d?(?![\w.:]))"
-    rb"|(?<=\d:\d)(?:(?<=\.\d:\d)|(?<=\.\d\d:\d)|(?<=\.\d\d\d:\d))\d*+)"
-)
-"""Times, ports, and numbers that stand alone, but for those of three digits, which may be statuses. Nothing of an
-address or a path."""
-_ID: Final = re.compile(rb"(?<![\w/.-])(?=[a-f]*\d)[0-9a-f-]{8,}\b")
-_SHOWS_IDS: Final = 8_192
+_WORDS_TRIED: Final = 64
 _LOG_SHAPE: Final = re.compile(
     r"^(?:\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\[?\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:|(?:TRACE|DEBUG|INFO"
     r"|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b"
@@ -107,9 +105,30 @@ def sketch(line: bytes) -> Sketch | None:
     return _VARYING.sub(b"0", bare), *_FACTS.findall(bare)
 
 
-def _without_counts(block: bytes) -> list[bytes]:
-    block = _COUNTING.sub(b"", block)
-    return (_ID.sub(b"", block) if _ID.search(block, 0, _SHOWS_IDS) else block).split(b"\n")
+def _refusing(keys: Sequence[bytes]) -> list[bool]:
+    """Whether a refusal stands in each of these texts. What one says, others are likely to say as well."""
+    texts = b"\n".join(keys).lower().split(b"\n")
+    found, left = [False] * len(texts), list(range(len(texts)))
+    for _ in range(_WORDS_TRIED):
+        if not left:
+            return found
+        word = _word(texts[0])
+        hits = [word in text for text in texts] if word else [False] * len(texts)
+        for place in compress(left, hits):
+            found[place] = True
+        hits[0] = True
+        left, texts = ([some for some, hit in zip(them, hits, strict=True) if not hit] for them in (left, texts))
+    for place, text in zip(left, texts, strict=True):
+        found[place] = _REFUSAL.search(text) is not None
+    return found
+
+
+def _word(text: bytes) -> bytes:
+    """What stands in a text that shows a refusal wherever it stands; empty where nothing does."""
+    said = _REFUSAL.search(text)
+    if said is None:
+        return b""
+    return said[0] if said[0][:1] != b"4" else text[said.start() - 1 : said.end() + 1]
 
 
 def parse(line: Line) -> Observation | None:
@@ -162,6 +181,7 @@ def _client(text: str) -> str:
 
 _MESSAGE: Final = ("message", "msg", "error", "detail", "event", "log", "err")
 _TIME: Final = ("@timestamp", "timestamp", "time", "ts", "asctime", "datetime", "date")
+# Google's load balancers (LogEntry.httpRequest) and Azure's Application Gateway (properties) nest what they say.
 _STATUSES: Final = (
     "status",
     "status_code",
@@ -170,8 +190,18 @@ _STATUSES: Final = (
     "http.status_code",
     "res.statusCode",
     "http.response.status_code",
+    "httpRequest.status",
+    "properties.httpStatus",
 )
-_METHODS: Final = ("method", "request.method", "http.method", "req.method", "http.request.method")
+_METHODS: Final = (
+    "method",
+    "request.method",
+    "http.method",
+    "req.method",
+    "http.request.method",
+    "httpRequest.requestMethod",
+    "properties.httpMethod",
+)
 _PATHS: Final = (
     "path",
     "request.uri",
@@ -182,6 +212,8 @@ _PATHS: Final = (
     "req.url",
     "request_uri",
     "url.path",
+    "httpRequest.requestUrl",
+    "properties.requestUri",
 )
 _CLIENTS: Final = (
     "client_ip",
@@ -193,6 +225,9 @@ _CLIENTS: Final = (
     "client_addr",
     "remoteAddress",
     "source.ip",
+    "httpRequest.remoteIp",
+    "properties.clientIP",
+    "properties.clientIp",
 )
 _ASKED: Final = "|".join(sorted({name.rpartition(".")[2] for name in _PATHS})).encode()
 _FACTS: Final = re.compile(
@@ -233,5 +268,11 @@ APPLICATION: Final = Format(
     parse,
     telling=("level", "origin"),
     needles=_NEEDLES,
-    keys=Keys(_without_counts, bytes, worth=lambda key: _REFUSAL.search(key.lower())),
+    keys=Keys(
+        lambda block: Washing().keys(block),
+        words_left,
+        learning=lambda: Washing().keys,
+        worth=_refusing,
+        whole=True,
+    ),
 )

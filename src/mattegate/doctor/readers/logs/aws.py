@@ -420,7 +420,7 @@ APIGW_EXECUTION: Final = Format(
     execution_sketch,
     parse_execution,
     telling=("resource",),
-    keys=by_rest(rb"\([0-9a-f]{8}-[0-9a-f-]{27}\) ", worth=_EXECUTION_SAYS.pattern),
+    keys=by_rest(rb"\([0-9a-f]{8}-[0-9a-f-]{27}\) ", worth=_EXECUTION_SAYS.pattern, mark=b"() "),
 )
 WAF: Final = Format(
     "aws-waf",

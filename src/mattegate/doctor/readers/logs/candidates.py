@@ -6,16 +6,19 @@ A line may be found that says nothing; a line that matters is always found.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from typing import Final
 
-from mattegate.doctor.readers.logs.combined import PASSED
+from mattegate.doctor.readers.logs.combined import PASSED, PASSES_SOMEWHERE
 from mattegate.doctor.readers.logs.formats import Format
 from mattegate.doctor.readers.logs.wrapping import AS_BYTES
 
-Span = tuple[int, int]
 Search = Callable[[bytes, int], re.Match[bytes] | None]
 
+_DIGITS: Final = b"0123456789"
+_MOST_KNOWN: Final = 16_384
+_NOVEL: Final = 15
 _MANY: Final = 8
 """Searches from which on it pays to blank the requests that passed first."""
 _MEMBER: Final = b'":'
@@ -29,54 +32,80 @@ class Candidates:
         finders = dict.fromkeys(finder for shape in formats for finder in shape.finders)
         self._members = [finder.search for finder in finders if _MEMBER in finder.pattern]
         self._others = [finder.search for finder in finders if _MEMBER not in finder.pattern]
-        self._needles = list(dict.fromkeys(needle for shape in formats for needle in shape.needles))
+        needles = tuple(dict.fromkeys(needle for shape in formats for needle in shape.needles))
+        self._words = Words(needles) if needles else None
+        self._blanks = len(finders) + len(needles) >= _MANY
 
     def among(self, block: bytes) -> Iterator[tuple[int, bytes]]:
         """The lines that may matter, each once, in their order: its place among all lines, and the line."""
-        if len(self._members) + len(self._others) + len(self._needles) < _MANY:
-            yield from ((place, block[start:end]) for place, start, end in _placed(block, self._spans(block)))
-            return
-        blanked = PASSED.sub(b"", block)
-        lines: list[bytes] = []
-        for place, _, _ in _placed(blanked, self._spans(blanked)):
-            lines = lines or block.split(b"\n")
-            yield place, lines[place]
+        searched = b"\n".join(PASSED.findall(block)) if self._blanks and PASSES_SOMEWHERE.search(block) else block
+        places = set(self._places(searched))
+        if self._words is not None:
+            places.update(self._words.places(searched))
+        if places:
+            lines = block.split(b"\n")
+            yield from ((place, lines[place]) for place in sorted(places))
 
-    def _spans(self, block: bytes) -> Iterable[Span]:
+    def _places(self, block: bytes) -> Iterator[int]:
         searches = self._others + (self._members if _MEMBER in block else [])
         if b'"MESSAGE"' in block:
             searches.append(AS_BYTES.search)
-        if len(searches) == 1 and not self._needles:
-            return _found(block, searches[0])
-        spans = {span for search in searches for span in _found(block, search)}
-        low = block.lower() if self._needles else b""
-        spans.update(span for needle in self._needles for span in _found_literally(low, needle))
-        return sorted(spans)
+        for search in searches:
+            yield from _found(block, search)
 
 
-def _placed(block: bytes, spans: Iterable[Span]) -> Iterator[tuple[int, int, int]]:
-    """Each span with the place of its line."""
+def _found(block: bytes, search: Search) -> Iterator[int]:
     at = place = 0
-    for start, end in spans:
-        place += block.count(b"\n", at, start)
-        at = start
-        yield place, start, end
-
-
-def _found(block: bytes, search: Search) -> Iterator[Span]:
-    at = 0
     while (found := search(block, at)) is not None:
-        hit = found.start()
-        start = block.rfind(b"\n", at, hit) + 1 or at
-        end = block.find(b"\n", hit)
-        yield start, end
-        at = end + 1
+        place += block.count(b"\n", at, found.start())
+        yield place
+        at = block.find(b"\n", found.start()) + 1
+        place += 1
 
 
-def _found_literally(block: bytes, needle: bytes) -> Iterator[Span]:
-    at = 0
-    while (hit := block.find(needle, at)) >= 0:
-        start = block.rfind(b"\n", at, hit) + 1 or at
-        end = block.find(b"\n", hit)
-        yield start, end
-        at = end + 1
+class Words:
+    """Finds lines in which one of some words stands, in any case of letters.
+
+    What a program says it says again, with other numbers: of a line without its numbers it is remembered what stands
+    in it. Where lines are all different, all of them are searched.
+    """
+
+    def __init__(self, needles: Sequence[bytes]) -> None:
+        self._needles = needles
+        self._known: dict[bytes, bool] = {}
+        self._novel = 0
+        """For how many blocks to come nothing is worth remembering."""
+
+    def places(self, block: bytes) -> list[int]:
+        """The places of the lines of a block."""
+        low = block.lower()
+        if self._novel:
+            self._novel -= 1
+            return [place for needle in self._needles for place in _found_literally(low, needle)]
+        texts = low.translate(None, _DIGITS).split(b"\n")
+        told = list(map(self._known.get, texts))
+        if None in told:
+            fresh = list({text for text, known in zip(texts, told, strict=True) if known is None})
+            self._novel = _NOVEL if len(fresh) * 2 > len(texts) else 0
+            self._learn(fresh)
+            told = list(map(self._known.get, texts))
+        return list(compress(range(len(told)), told))
+
+    def _learn(self, fresh: Sequence[bytes]) -> None:
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+        text = b"\n".join(fresh)
+        self._known.update(dict.fromkeys(fresh, False))
+        for needle in self._needles:
+            self._known.update((fresh[place], True) for place in _found_literally(text, needle))
+
+
+def _found_literally(text: bytes, needle: bytes) -> Iterator[int]:
+    at = place = 0
+    while (hit := text.find(needle, at)) >= 0:
+        place += text.count(b"\n", at, hit)
+        yield place
+        at = text.find(b"\n", hit) + 1
+        place += 1
+        if not at:
+            return

@@ -15,7 +15,7 @@ from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch, refused
 from mattegate.doctor.readers.logs.json_lines import STATUS as JSON_STATUS
 from mattegate.doctor.readers.logs.json_lines import document, matters
-from mattegate.doctor.readers.logs.keys import Keys
+from mattegate.doctor.readers.logs.keys import Keys, one_left
 from mattegate.doctor.readers.logs.line import Line, observed, shown, status_of
 from mattegate.doctor.readers.logs.moments import moment
 
@@ -133,7 +133,7 @@ def _tabbed() -> Format:
         parse,
         telling=_EXPLAINS,
         fresh=_tabbed,
-        keys=Keys(keys, itemgetter(0), ()),
+        keys=Keys(keys, one_left(0), ()),
     )
 
 

@@ -26,15 +26,18 @@ _HTTP_TEXT, _TCP_TEXT, _ERROR_TEXT = (re.compile(pattern) for pattern in (_HTTP,
 _FINDERS: Final = (
     SPACED,
     re.compile(rb" [A-Z][A-Za-z-] \d+/\d+/\d+/"),
+    re.compile(rb" [CSs]D[A-Za-z-]{2} \d+/\d+/\d+/"),
     re.compile(rb"\.\d{3}\] [^\s/]{1,128}/[^\s:]{1,128}: "),
 )
+_TORN: Final = frozenset({b"CD", b"SD", b"sD"})
+"""An answer whose headers were passed on, and whose rest never came to its end."""
 
 
 def sketch(line: bytes) -> Sketch | None:
     """Status, termination state, client, frontend, backend and server, the request without its query."""
     if found := _HTTP_BYTES.match(line):
         client, _, _, frontend, backend, server, _, status, *_ = found.groups()
-        if not refused(status) and status != b"-1":
+        if not refused(status) and status != b"-1" and found[12][:2] not in _TORN:
             return PASSES
         return (status, found[12]), client, frontend, backend, server, found[17].partition(b"?")[0], found[15]
     if found := _TCP_BYTES.match(line):

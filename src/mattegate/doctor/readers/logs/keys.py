@@ -9,10 +9,12 @@ Rules of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
+
+from mattegate.doctor.readers.logs.shapes import Shapes
 
 Key = Any
 """Hashable: the bytes, or the tuple of bytes, that a line is known by."""
@@ -24,20 +26,48 @@ class Keys:
 
     of: Callable[[bytes], list[Key]]
     """The keys of a block that does not end with a line end, one for each of its lines."""
-    left: Callable[[Key], object]
-    """What is left of a key once there are too many kinds; its numbers do not count."""
+    left: Callable[[Sequence[Key]], Sequence[object]]
+    """What is left of keys once there are too many kinds; their numbers do not count."""
     nothing: Key = None
     """The key of a line that is of another format; some formats have a key for every line."""
-    worth: Callable[[Key], object] | None = None
-    """Whether lines of a key may matter at all; where this is not to be seen, all are looked for what is searched."""
+    learning: Callable[[], Callable[[bytes], list[Key]]] | None = None
+    """Makes what finds the same in the blocks of one input, and is the faster for what it has seen of it."""
+    worth: Callable[[Sequence[Key]], Sequence[object]] | None = None
+    """Whether lines of these keys may matter at all; where this is not to be seen, they are looked for what is
+    searched."""
     strict: bool = False
     """Whether only lines that matter have a key."""
+    whole: bool = False
+    """Whether a key is all that a line says: of a line that does not matter it is then known ever after."""
+    passes: Callable[[Key], object] | None = None
+    """Whether a key without worth shows that its lines are the format's own all the same."""
 
 
 def by_line(pattern: bytes, *, left: int) -> Keys:
     """Keys are the groups of a pattern that matches whole lines of refusals; the group ``left`` stays."""
     whole = re.compile(rb"^(?:" + pattern + rb"|.*)$", re.MULTILINE)
-    return Keys(whole.findall, itemgetter(left), (b"",) * whole.groups, strict=True)
+    return Keys(whole.findall, one_left(left), (b"",) * whole.groups, strict=True)
+
+
+def one_left(place: int) -> Callable[[Sequence[Key]], Sequence[object]]:
+    """Of keys that are tuples the item at a place is left."""
+    pick = itemgetter(place)
+
+    def left(keys: Sequence[Key]) -> Sequence[object]:
+        picked = list(map(pick, keys))
+        bare = {item: numberless(item) for item in set(picked)}
+        return [bare[item] for item in picked]
+
+    return left
+
+
+def words_left(keys: Sequence[bytes]) -> Sequence[bytes]:
+    """Of keys that are whole lines the words are left."""
+    return numberless_text(b"\n".join(keys)).split(b"\n") if keys else ()
+
+
+def _facts_left(start: tuple[bytes, ...]) -> Callable[[Sequence[Key]], Sequence[object]]:
+    return lambda keys: [tuple(fact for fact in key if fact.startswith(start)) for key in keys]
 
 
 def by_facts(pattern: bytes, *, left: tuple[bytes, ...], start: bytes = b"") -> Keys:
@@ -45,7 +75,7 @@ def by_facts(pattern: bytes, *, left: tuple[bytes, ...], start: bytes = b"") -> 
     facts = re.compile(pattern).findall
     return Keys(
         lambda block: [tuple(facts(line)) if line.startswith(start) else () for line in block.split(b"\n")],
-        lambda key: tuple(fact for fact in key if fact.startswith(left)),
+        _facts_left(left),
         (),
     )
 
@@ -54,29 +84,43 @@ def by_members(names: Iterable[str], *, paths: Iterable[str], left: Iterable[str
     """The same of lines of JSON: members by their names, wherever they stand; of ``paths`` what is before a query, of
     ``ports`` what is before a port.
     """
-    values = ((names, _VALUE), (paths, rb'"[^"?\\]*'), (ports, rb'"(?:\[[^"\]]*|[^":]*)'))
-    wanted = [rb"(?:" + "|".join(some).encode() + rb')": ?' + value for some, value in values if some]
-    return by_facts(
-        rb'"(?:' + rb"|".join(wanted) + rb")",
-        left=tuple(f'"{name}"'.encode() for name in left),
-        start=b"{",
+    told = (("value", names, _VALUE), ("path", paths, rb'"[^"?\\]*'), ("port", ports, rb'"(?:\[[^"\]]*|[^":]*)'))
+    wanted = [
+        rb"(?:%s)\": ?(?P<%s>%s)" % ("|".join(some).encode(), name.encode(), value) for name, some, value in told if some
+    ]
+    search = re.compile(rb'"(?:' + rb"|".join(wanted) + rb")")
+    return Keys(
+        lambda block: Shapes(search).keys(block),
+        _facts_left(tuple(f'"{name}"'.encode() for name in left)),
+        (),
+        learning=lambda: Shapes(search).keys,
     )
 
 
-def by_rest(counting: bytes, *, worth: bytes) -> Keys:
-    """Keys are the lines without what counts up in them; in those that matter stands ``worth``."""
-    wash = re.compile(counting).sub
-    return Keys(lambda block: wash(b"", block).split(b"\n"), bytes, worth=re.compile(worth).search)
+def by_rest(counting: bytes, *, worth: bytes, mark: bytes = b"") -> Keys:
+    """Keys are the lines without what counts up in them; in those that matter stands ``worth``. A line that begins with
+    ``mark`` in place of that is of the format all the same.
+    """
+    wash, matters = re.compile(counting).sub, re.compile(worth).search
+    return Keys(
+        lambda block: wash(mark, block).split(b"\n"),
+        words_left,
+        worth=lambda keys: list(map(matters, keys)),
+        passes=(lambda key: key.startswith(mark)) if mark else None,
+    )
 
 
 _VALUE: Final = rb'(?:"[^"\\]*(?:\\.[^"\\]*)*|[^",}\]]*)'
-_QUOTED: Final = re.compile(rb'"[^"]*"')
+_QUOTED: Final = re.compile(rb'"[^"\n]*"')
 _STATUS: Final = 3
 
 
 def numberless(left: object) -> object:
-    """What is left of a key or a sketch without its numbers and what it quotes; a status stays what it is."""
-    if not isinstance(left, bytes) or len(left) <= _STATUS:
-        return left
-    bare = _QUOTED.sub(b"", left) if b'"' in left else left
+    """What is left of a sketch without its numbers and what it quotes; a status stays what it is."""
+    return numberless_text(left) if isinstance(left, bytes) and len(left) > _STATUS else left
+
+
+def numberless_text(text: bytes) -> bytes:
+    """The same of any number of lines."""
+    bare = _QUOTED.sub(b"", text) if b'"' in text else text
     return bare.translate(None, b"0123456789")

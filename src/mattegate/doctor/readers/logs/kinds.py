@@ -22,15 +22,16 @@ KINDS: Final = 4_096
 COARSE_KINDS: Final = 512
 PASSING_KINDS: Final = 256
 _MOST_SKETCHES: Final = 32_768
-_KEPT_LINE: Final = 2_048
+KEPT_LINE: Final = 2_048
+"""Bytes of the longest line of which the newest is kept."""
 _VARYING: Final = re.compile(r"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b|\d+")
 _NONE: Final = Format("app-log", (), lambda line: None, lambda line: None)
 
-Told = Callable[[Format, bytes], Observation | None]
-"""What a line of a format says; the line as the input has it."""
+Told = Callable[[Format, bytes, int], Observation | None]
+"""What a line of a format says: the line as the input has it, and its number."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Kind:
     """The first of its kind, how many there were, and the newest as the input has it (empty where it is too long)."""
 
@@ -38,12 +39,14 @@ class Kind:
     first: Observation
     count: int = 1
     newest: bytes = b""
+    number: int = 0
+    """The newest's line."""
 
-    def again(self, raw: bytes, *, times: int = 1) -> None:
-        """More of it, of which ``raw`` is the newest."""
+    def again(self, raw: bytes, number: int, *, times: int = 1) -> None:
+        """More of it; the newest of them is ``raw``, in the line of this number. They need not come in their order."""
         self.count += times
-        if len(raw) <= _KEPT_LINE:
-            self.newest = raw
+        if len(raw) <= KEPT_LINE and number >= self.number:
+            self.newest, self.number = raw, number
 
 
 class Kinds:
@@ -64,37 +67,41 @@ class Kinds:
         """Whether what is new falls to coarser kinds."""
         return len(self._kinds) >= self._most
 
-    def count(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
+    def knows(self, shape: Format, sketch: Sketch) -> bool:
+        """Whether there was a line of this sketch."""
+        return (shape.name, sketch) in self._sketches
+
+    def count(self, shape: Format, sketch: Sketch, raw: bytes, number: int, told: Told) -> Kind | None:
         """Count one line; ``told`` is asked only for what may be a new kind. ``None`` where the line says nothing."""
         known = self._sketches.get((shape.name, sketch))
         if known is not None:
-            known.again(raw)
+            known.again(raw, number)
             return known
         if self.full:
-            return self.count_coarsely(shape, sketch, raw, told)
-        return self._add(shape, sketch, raw, told)
+            return self.count_coarsely(shape, sketch, raw, number, told)
+        return self._add(shape, sketch, raw, number, told)
 
-    def count_coarsely(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
+    def count_coarsely(self, shape: Format, sketch: Sketch, raw: bytes, number: int, told: Told) -> Kind | None:
         """Count one line as what is left of it once there are too many kinds."""
         key = (shape.name, numberless(sketch[0]))
         kind = self._coarse.get(key) or (self.more if len(self._coarse) >= self._most_coarse else None)
         if kind is not None:
-            kind.again(raw)
+            kind.again(raw, number)
             return kind
-        seen = told(shape, raw)
-        return None if seen is None else self._coarsely(key, shape, seen)
+        seen = told(shape, raw, number)
+        return None if seen is None else self._coarsely(key, shape, seen, raw, number)
 
-    def add(self, shape: Format, seen: Observation, raw: bytes = b"") -> Kind:
+    def add(self, shape: Format, seen: Observation, raw: bytes = b"", number: int = 0) -> Kind:
         """Count an observation that is already made."""
         key = _key(shape, seen)
         kind = self._kinds.get(key)
         if kind is not None:
-            kind.again(raw)
+            kind.again(raw, number)
             return kind
         if not self.full:
             self._kinds[key] = kind = Kind(shape, seen)
             return kind
-        return self._coarsely((shape.name, _VARYING.sub("0", seen.message), seen.status), shape, seen)
+        return self._coarsely((shape.name, _VARYING.sub("0", seen.message), seen.status), shape, seen, raw, number)
 
     def passes(self, shape: Format, seen: Observation) -> None:
         """Count a request that was let pass; only so many kinds, since they show no more than that others pass."""
@@ -115,23 +122,20 @@ class Kinds:
         for kind in self._passing.values():
             yield replace(kind.first, count=kind.count)
 
-    def _add(self, shape: Format, sketch: Sketch, raw: bytes, told: Told) -> Kind | None:
-        seen = told(shape, raw)
+    def _add(self, shape: Format, sketch: Sketch, raw: bytes, number: int, told: Told) -> Kind | None:
+        seen = told(shape, raw, number)
         if seen is None:
             return None
         if len(self._sketches) >= _MOST_SKETCHES:
             self._sketches.clear()
-        kind = self._sketches[shape.name, sketch] = self.add(shape, seen, raw)
+        kind = self._sketches[shape.name, sketch] = self.add(shape, seen, raw, number)
         return kind
 
-    def _coarsely(self, key: tuple[object, ...], shape: Format, seen: Observation) -> Kind:
-        kind = self._coarse.get(key)
+    def _coarsely(self, key: tuple[object, ...], shape: Format, seen: Observation, raw: bytes, number: int) -> Kind:
+        kind = self._coarse.get(key) or (self.more if len(self._coarse) >= self._most_coarse else None)
         if kind is not None:
-            kind.again(b"")
+            kind.again(raw, number)
             return kind
-        if len(self._coarse) >= self._most_coarse:
-            self.more.again(b"")
-            return self.more
         merged = {**seen.fields, "merged": f"clients and requests beyond the first {self._most} kinds"}
         self._coarse[key] = kind = Kind(shape, replace(seen, method="", path="", client="", host="", fields=merged))
         return kind
@@ -147,7 +151,7 @@ def _with_newest(kind: Kind, told: Told) -> Observation:
     """With the time of the newest, where it is another and known."""
     if kind.count == 1:
         return kind.first
-    newest = told(kind.format, kind.newest) if kind.newest else None
+    newest = told(kind.format, kind.newest, kind.number) if kind.newest else None
     fields = dict(kind.first.fields)
     if newest is not None and (time := utc_text(newest.at) if newest.at is not None else newest.fields.get("time", "")):
         fields["newest"] = time

@@ -7,16 +7,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from mattegate.doctor.observation import Observation, Place
+from mattegate.doctor.observation import Headers, Observation, Place
 from mattegate.doctor.redact import safe, safe_header, safe_headers
 
-_LONGEST_MESSAGE: Final = 4_096
-_LONGEST_PATH: Final = 2_048
+_LONGEST: Final = {
+    "method": 32,
+    "host": 255,
+    "path": 2_048,
+    "client": 255,
+    "reason_phrase": 255,
+    "message": 4_096,
+    "body": 4_096,
+}
+"""Characters that are kept of each text."""
+_HEADERS: Final = ("request_headers", "response_headers")
 _LONGEST_VALUE: Final = 1_024
 _MOST_FIELDS: Final = 48
+_REMEMBERED: Final = 4_096
+_SHORT: Final = 128
+"""Characters of the longest text of which it is remembered how it is safe."""
 _NO_SECRETS: Final = frozenset({"routeKey"})
 _REQUEST: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (\S[^\n]*?)(?: HTTP/(\d(?:\.\d)?))?")
 _ABSOLUTE: Final = re.compile(r"(https?|wss?)://([^/?#\s]{1,255})([^\n]*)", re.IGNORECASE)
@@ -96,35 +109,37 @@ def observed(line: Line, name: str, *, fields: Mapping[str, object], **members: 
     if members.get("at") is None:
         members["at"] = line.at
     named = {key: shown(value) for key, value in {**extra, **fields}.items()}
-    return _sealed(
-        Observation(name, line.place, fields={key: value for key, value in named.items() if value}, **members)
-    )
+    members |= {text: _safe(members[text][:longest]) for text, longest in _LONGEST.items() if text in members}
+    members |= {some: _safe_headers(members[some]) for some in _HEADERS if some in members}
+    return Observation(name, line.place, fields=_safe_fields(named), **members)
 
 
-def _sealed(seen: Observation) -> Observation:
-    """No text leaves without passing here."""
-    return replace(
-        seen,
-        method=safe(seen.method[:32]),
-        host=safe(seen.host[:255]),
-        path=safe(seen.path[:_LONGEST_PATH]),
-        client=safe(seen.client[:255]),
-        reason_phrase=safe(seen.reason_phrase[:255]),
-        message=safe(seen.message[:_LONGEST_MESSAGE]),
-        body=safe(seen.body[:_LONGEST_MESSAGE]),
-        request_headers=safe_headers(
-            (name, value[:_LONGEST_VALUE]) for name, value in seen.request_headers[:_MOST_FIELDS]
-        ),
-        response_headers=safe_headers(
-            (name, value[:_LONGEST_VALUE]) for name, value in seen.response_headers[:_MOST_FIELDS]
-        ),
-        fields={
-            safe(name[:80]): _safe_field(name, value[:_LONGEST_VALUE])
-            for name, value in list(seen.fields.items())[:_MOST_FIELDS]
-        },
-    )
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered(text: str) -> str:
+    return safe(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered_header(name: str, value: str) -> str:
+    return safe_header(name, value)
+
+
+def _safe(text: str) -> str:
+    """No text leaves without passing here. Hosts, paths and addresses come again and again."""
+    return _remembered(text) if len(text) <= _SHORT else safe(text)
+
+
+def _safe_headers(headers: Headers) -> Headers:
+    return safe_headers((name, value[:_LONGEST_VALUE]) for name, value in headers[:_MOST_FIELDS])
+
+
+def _safe_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    told = [(name, value) for name, value in fields.items() if value][:_MOST_FIELDS]
+    return {_safe(name[:80]): _safe_field(name, value[:_LONGEST_VALUE]) for name, value in told}
 
 
 def _safe_field(name: str, value: str) -> str:
     """A name that says secret hides its value, but for those that only sound so."""
-    return safe(value) if name in _NO_SECRETS else safe_header(name, value)
+    if name in _NO_SECRETS:
+        return _safe(value)
+    return _remembered_header(name, value) if len(value) <= _SHORT else safe_header(name, value)

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import BinaryIO, Final
 
-from mattegate.doctor.observation import Observation, Place
+from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.blocks import LONGEST, blocks
 from mattegate.doctor.readers.logs.candidates import Candidates
 from mattegate.doctor.readers.logs.formats import PASSES, Format
@@ -61,15 +60,20 @@ class Reading:
         self._sample(block)
         self._line += lines
 
+    def observations(self) -> Iterator[Observation]:
+        """What came of it all."""
+        self._runs.tell()
+        return self.looking.kinds.observations(self.looking.told)
+
     def _by_keys(self, block: bytes, mattered: Counter[str]) -> None:
         raw = block.split(b"\n")
         raw.pop()
         lines = Lines(raw, bare_lines(raw), range(self._line + 1, self._line + 1 + len(raw)))
         for shape in sorted(self._dense, key=_loosely):
             if shape.keys is not None and lines.raw:
-                rest = self._runs.take(shape, shape.keys, lines)
-                mattered[shape.name] += len(lines.raw) - len(rest.raw)
-                lines = rest
+                taken = self._runs.take(shape, shape.keys, lines)
+                mattered[shape.name] += taken.mattered
+                lines = taken.rest
         if lines.raw:
             self._one_by_one(b"\n".join([*lines.raw, b""]), lines.numbers, mattered)
 
@@ -77,8 +81,8 @@ class Reading:
         for place, line in self._candidates.among(block):
             raw = line[:LONGEST]
             shape, sketch = self.looking.shape(raw)
+            mattered[shape.name if shape else ""] += 1
             if shape is not None and sketch:
-                mattered[shape.name] += 1
                 self.looking.count(shape, sketch, raw, numbers[place])
 
     def _sample(self, block: bytes) -> None:
@@ -94,7 +98,7 @@ class Reading:
         shape, sketch = self.looking.shape(raw)
         if shape is None or sketch is not PASSES:
             return
-        seen = told(shape, raw, place=Place(self.looking.source, number))
+        seen = self.looking.told(shape, raw, number)
         if seen is not None and seen.status is not None and 100 < seen.status < 400 and seen.path:
             self.looking.kinds.passes(shape, seen)
 
@@ -132,6 +136,6 @@ def read_lines(whole: Iterator[bytes], source: str, formats: Sequence[Format]) -
             reading.block(block)
     except Unreadable as error:
         damage = error
-    yield from reading.looking.kinds.observations(partial(told, place=Place(source)))
+    yield from reading.observations()
     if damage is not None:
         raise damage

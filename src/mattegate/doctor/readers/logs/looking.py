@@ -6,10 +6,10 @@ This is exact and dear. What finds the lines that are worth it is :mod:`.candida
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from mattegate.doctor.observation import Observation, Place
+from mattegate.doctor.readers.logs.blocks import LONGEST
 from mattegate.doctor.readers.logs.formats import Format, Sketch
 from mattegate.doctor.readers.logs.kinds import Kind, Kinds
 from mattegate.doctor.readers.logs.line import Line
@@ -18,6 +18,8 @@ from mattegate.doctor.readers.logs.wrapping import unwrapped
 
 _LAST: Final = "app-log"
 """The format that knows any line with a refusal in it, and so is asked last."""
+_USUAL: Final = 3
+"""Formats that are asked before it is looked whether there was such a line: most inputs hold no more."""
 
 
 @dataclass(slots=True)
@@ -35,7 +37,10 @@ class Looking:
         if newest.name != _LAST and (sketch := newest.sketch(raw.strip(b"\0\r"))) is not None:
             return newest, sketch
         inner = unwrapped(raw)[0]
-        for shape in self.formats:
+        last = self.formats[-1]
+        for number, shape in enumerate(self.formats):
+            if number == _USUAL and (sketch := last.sketch(inner)) and self.kinds.knows(last, sketch):
+                return last, sketch
             if (sketch := shape.sketch(inner)) is not None:
                 if shape is not newest and shape.name != _LAST:
                     self.formats.remove(shape)
@@ -43,16 +48,24 @@ class Looking:
                 return shape, sketch
         return None, None
 
+    def sketch(self, shape: Format, raw: bytes, bare: bytes) -> Sketch | None:
+        """The sketch of a line, which is likely to be of this format; ``None`` where it is another's."""
+        if shape.name != _LAST:
+            return shape.sketch(bare[:LONGEST].strip(b"\0\r"))
+        whose, sketch = self.shape(raw)
+        return sketch if whose is shape else None
+
     def count(self, shape: Format, sketch: Sketch, raw: bytes, number: int) -> Kind | None:
         """Count a line; ``None`` where it says nothing."""
-        return self.kinds.count(shape, sketch, raw, self._at(number))
+        return self.kinds.count(shape, sketch, raw, number, self.told)
 
     def count_coarsely(self, shape: Format, sketch: Sketch, raw: bytes, number: int) -> Kind | None:
         """Count a line as what is left of it once there are too many kinds."""
-        return self.kinds.count_coarsely(shape, sketch, raw, self._at(number))
+        return self.kinds.count_coarsely(shape, sketch, raw, number, self.told)
 
-    def _at(self, number: int) -> partial[Observation | None]:
-        return partial(told, place=Place(self.source, number))
+    def told(self, shape: Format, raw: bytes, number: int) -> Observation | None:
+        """What one line says, as the input has it."""
+        return told(shape, raw, place=Place(self.source, number))
 
 
 def told(shape: Format, raw: bytes, *, place: Place) -> Observation | None:

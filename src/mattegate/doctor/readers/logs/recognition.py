@@ -46,6 +46,9 @@ _TRANSCRIPT: Final = re.compile(
     re.MULTILINE,
 )
 """An exchange as a client shows it; the body of an answer in it may look like any log."""
+_LOG_MEMBERS: Final = frozenset(
+    {"level", "severity", "levelname", "timestamp", "time", "@timestamp", "ts", "timeStamp", "category"}
+)
 _APACHE_NAMES: Final = ("apache", "httpd", "other_vhosts")
 
 
@@ -61,8 +64,8 @@ def recognised(head: str, name: str) -> str:
     seen, alike = _votes(head)
     if not seen:
         return "app-log" if alike else ""
-    if set(seen) == {ACCESS.name}:
-        return _whose(name)
+    if len(seen) == 1 and (whose := _shared(next(iter(seen)), head, name)):
+        return whose
     return next((reader.name for reader in _LINE_READERS if _reads(reader, seen)), "mixed")
 
 
@@ -90,7 +93,7 @@ def _logged(text: str, inner: bytes) -> bool:
     """Of an application: with a time, a level or an address first, taken out of a wrapping, or as JSON with either."""
     said = inner.decode("utf-8", "replace")
     if (found := document(inner)) is not None:
-        return bool({"level", "severity", "levelname", "timestamp", "time", "@timestamp", "ts"} & found.keys())
+        return bool(_LOG_MEMBERS & found.keys())
     return has_log_shape(said) or (
         said != text.strip() and bool(unwrapped(text.encode("utf-8", "replace"))[1:]) and has_log_shape(text)
     )
@@ -101,12 +104,28 @@ def _reads(reader: Reader, seen: Counter[str]) -> bool:
     return set(seen) <= names
 
 
+def _shared(shape: str, head: str, name: str) -> str:
+    """Whose the lines of one format are that several programs write; empty for any other format."""
+    if shape == ACCESS.name:
+        return _whose(name)
+    return _whose_rules(head) if shape == MODSECURITY.name else ""
+
+
 def _whose(name: str) -> str:
     """The combined line is nginx's and Apache's alike; only the name of the file may tell."""
     lower = name.lower()
     if any(word in lower for word in _APACHE_NAMES):
         return "apache-access"
     return "nginx-access" if "nginx" in lower else "access"
+
+
+def _whose_rules(head: str) -> str:
+    """In whose error log ModSecurity writes; a line that was cut out of it without its beginning is in nobody's."""
+    first = next((line for line in head.encode("utf-8", "replace").split(b"\n") if MODSECURITY.sketch(line)), b"")
+    for shape in (NGINX_ERROR, APACHE_ERROR):
+        if any(finder.search(first) for finder in shape.finders):
+            return shape.name
+    return MODSECURITY.name
 
 
 _ERROR_LOGS: Final = (MODSECURITY, NGINX_ERROR, APACHE_ERROR)

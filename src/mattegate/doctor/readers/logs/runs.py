@@ -2,29 +2,30 @@
 
 1. A block's lines are told apart by their keys, format by format; what one format does not know the next is given.
 2. Of each key one line is looked at. It says of which kind the lines of this key are, or that they are another
-   format's.
+   format's. A line of a known key costs one look-up; its kind is told of all of them when the input ends.
 3. Once there are too many kinds, no more than so many keys of a block are looked at; the others count as what is left
    of them.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import compress
 from typing import Final
 
 from mattegate.doctor.observation import Observation, Place
 from mattegate.doctor.readers.logs.blocks import LONGEST
 from mattegate.doctor.readers.logs.candidates import Candidates
 from mattegate.doctor.readers.logs.formats import Format
-from mattegate.doctor.readers.logs.keys import Key, Keys, numberless
-from mattegate.doctor.readers.logs.kinds import Kind
+from mattegate.doctor.readers.logs.keys import Key, Keys
+from mattegate.doctor.readers.logs.kinds import KEPT_LINE, Kind
 from mattegate.doctor.readers.logs.looking import Looking
 
 _MOST_KEYS: Final = 16_384
-_LOOKED_AT: Final = 64
+_MOST_PASSED: Final = 8_192
+_LOOKED_AT: Final = 32
 _MOST_LEFT: Final = 1_024
 
 
@@ -38,47 +39,61 @@ class Lines:
 
     def only(self, places: Sequence[int]) -> Lines:
         """Those at these places."""
-        raw, bare, numbers = self.raw, self.bare, self.numbers
-        return Lines([raw[at] for at in places], [bare[at] for at in places], [numbers[at] for at in places])
+        raw = [self.raw[at] for at in places]
+        bare = raw if self.bare is self.raw else [self.bare[at] for at in places]
+        return Lines(raw, bare, [self.numbers[at] for at in places])
 
 
-class _Run:
-    """The lines of a block by their keys."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of some lines: those that are another format's, and how many of the others were known or matter."""
 
-    def __init__(self, found: Sequence[Key], lines: Lines) -> None:
-        self._found = found
-        self._lines = lines
-        self.times = Counter(found)
-        self.newest = dict(zip(found, lines.raw, strict=True))
-
-    def example(self, key: Key) -> tuple[bytes, int]:
-        """The first line of a key, and its number."""
-        place = self._first[key]
-        return self._lines.raw[place][:LONGEST], self._lines.numbers[place]
-
-    @cached_property
-    def _first(self) -> dict[Key, int]:
-        """The place of the first line of each key; mostly nobody asks."""
-        return dict(zip(reversed(self._found), range(len(self._found) - 1, -1, -1), strict=True))
+    rest: Lines
+    mattered: int
 
 
 class _Known:
     """What the keys of one format have come to."""
 
-    __slots__ = ("foreign", "kinds", "left")
+    __slots__ = ("_passed", "keys_of", "kinds", "left")
 
-    def __init__(self, nothing: Key) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self.keys_of = keys.learning() if keys.learning else keys.of
         self.kinds: dict[Key, Kind] = {}
-        self.foreign: set[Key] = {nothing}
-        """Keys of lines that are another format's."""
         self.left: dict[object, Kind] = {}
+        self._passed: list[Key] = []
 
-    def forget(self, nothing: Key) -> None:
-        """Begin again where there are too many: kinds are found again by their sketches."""
-        if len(self.kinds) > _MOST_KEYS:
-            self.kinds.clear()
-        if len(self.foreign) > _MOST_KEYS:
-            self.foreign = {nothing}
+    def pass_over(self, keys: Iterable[Key], nobody: Kind) -> None:
+        """Remember keys of lines that do not matter; their number must not drive out those that do."""
+        self._passed += keys
+        self.kinds |= dict.fromkeys(self._passed, nobody)
+        if len(self._passed) > _MOST_PASSED:
+            for key in self._passed:
+                self.kinds.pop(key, None)
+            self._passed.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The lines of a block by their keys."""
+
+    shape: Format
+    keys: Keys
+    lines: Lines
+    found: Sequence[Key]
+
+    def example(self, place: int) -> tuple[bytes, int]:
+        """The line at a place, and its number."""
+        return self.lines.raw[place][:LONGEST], self.lines.numbers[place]
+
+    def keys_at(self, places: Iterable[int]) -> Iterator[Key]:
+        """The keys of the lines at places."""
+        return map(self.found.__getitem__, places)
+
+    def firsts(self, places: Sequence[int]) -> list[int]:
+        """Of places those of the first lines of their keys."""
+        backwards = places[::-1]
+        return sorted(dict(zip(self.keys_at(backwards), backwards, strict=True)).values())
 
 
 class Runs:
@@ -89,79 +104,116 @@ class Runs:
         self._candidates = candidates
         self._known: dict[str, _Known] = {}
         self._nobody = Kind(looking.formats[0], Observation("", Place("")))
-        """Takes the count of lines that do not matter."""
+        """Takes lines that do not matter, and those that are counted already."""
+        self._others = Kind(looking.formats[0], Observation("", Place("")))
+        """Takes lines of other formats."""
+        self._times: Counter[Kind] = Counter()
+        self._newest: dict[Kind, tuple[int, bytes]] = {}
 
-    def take(self, shape: Format, keys: Keys, lines: Lines) -> Lines:
+    def take(self, shape: Format, keys: Keys, lines: Lines) -> Taken:
         """Count the lines that are of a format; the others come back."""
-        known = self._known.setdefault(shape.name, _Known(keys.nothing))
-        known.forget(keys.nothing)
-        found = keys.of(b"\n".join(lines.bare))
-        run = _Run(found, lines)
-        told = known.kinds.keys() & run.times.keys()
-        for key in told:
-            known.kinds[key].again(run.newest[key], times=run.times[key])
-        fresh = [key for key in run.times if key not in told and key not in known.foreign]
-        worth = fresh if keys.strict else self._worth(fresh, keys, run)
-        foreign = self._learn(shape, keys, known, worth, run)
-        foreign |= known.foreign & run.times.keys() if keys.strict else run.times.keys() - told - set(worth)
-        return lines.only([place for place, key in enumerate(found) if key in foreign]) if foreign else _NO_LINES
+        known = self._known_of(shape, keys)
+        run = _Run(shape, keys, lines, known.keys_of(b"\n".join(lines.bare)))
+        told: list[Kind | None] = list(map(known.kinds.get, run.found))
+        unknown = [place for place, kind in enumerate(told) if kind is None]
+        dull = self._learn(run, known, unknown, told) if unknown else 0
+        self._count(told, lines)
+        others = [place for place, kind in enumerate(told) if kind is self._others]
+        return Taken(lines.only(others) if others else _NO_LINES, len(told) - len(others) - dull)
 
-    def _worth(self, fresh: Sequence[Key], keys: Keys, run: _Run) -> list[Key]:
-        """Those whose lines may matter."""
-        if keys.worth is not None:
-            return [key for key in fresh if keys.worth(key)]
-        block = b"".join(run.example(key)[0] + b"\n" for key in fresh)
-        return [fresh[place] for place, _ in self._candidates.among(block)]
+    def tell(self) -> None:
+        """Tell the kinds what was counted."""
+        for kind, (number, raw) in self._newest.items():
+            kind.again(raw, number, times=self._times[kind])
+        self._times.clear()
+        self._newest.clear()
 
-    def _learn(self, shape: Format, keys: Keys, known: _Known, worth: Sequence[Key], run: _Run) -> set[Key]:
-        """Count the lines of new keys; those that turn out to be another format's come back."""
-        exactly = _LOOKED_AT if self._looking.kinds.full else len(worth)
-        foreign = {key for key in worth[:exactly] if not self._look(shape, key, known, run)}
-        known.foreign |= foreign
-        for what, alike in _by_what_is_left(worth[exactly:], keys).items():
-            if not self._leave(shape, alike, what, known, run):
-                foreign.update(alike)
-        return foreign
+    def _known_of(self, shape: Format, keys: Keys) -> _Known:
+        """Begun again where there are too many keys: kinds are found again by their sketches."""
+        known = self._known.get(shape.name) or self._known.setdefault(shape.name, _Known(keys))
+        if len(known.kinds) > _MOST_KEYS:
+            known.kinds.clear()
+        known.kinds[keys.nothing] = self._others
+        return known
 
-    def _look(self, shape: Format, key: Key, known: _Known, run: _Run) -> bool:
-        """Count the lines of a key by its first."""
-        raw, number = run.example(key)
-        whose, sketch = self._looking.shape(raw)
-        if whose is not shape:
-            return False
-        kind = self._looking.count(shape, sketch, raw, number) if sketch else None
-        kind = known.kinds[key] = kind or self._nobody
-        if run.times[key] > 1:
-            kind.again(run.newest[key], times=run.times[key] - 1)
-        return True
+    def _count(self, told: Sequence[Kind | None], lines: Lines) -> None:
+        raw = lines.raw
+        if max(map(len, raw)) > KEPT_LINE:
+            raw = [line[: KEPT_LINE + 1] for line in raw]
+        self._times.update(told)  # type: ignore[arg-type]
+        self._newest.update(zip(told, zip(lines.numbers, raw, strict=True), strict=True))  # type: ignore[arg-type]
 
-    def _leave(self, shape: Format, alike: Sequence[Key], left: object, known: _Known, run: _Run) -> bool:
-        """Count the lines of keys of which the same is left."""
-        times, newest = sum(map(run.times.__getitem__, alike)), run.newest[alike[-1]]
-        kind = known.left.get(left)
-        if kind is None and len(known.left) >= _MOST_LEFT:
-            kind = self._looking.kinds.more
+    def _learn(self, run: _Run, known: _Known, unknown: list[int], told: list[Kind | None]) -> int:
+        """Tell of lines whose keys are new what they are; of how many of them it is new that they are nobody's."""
+        full = self._looking.kinds.full
+        worth, dull = self._parted(run, unknown if full else run.firsts(unknown))
+        looked_at = run.firsts(worth[:_LOOKED_AT]) if full else worth
+        looked = {run.found[place]: self._look(run, place) for place in looked_at}
+        known.kinds |= looked
+        if full and worth:
+            self._leave(run, known, [place for place in worth if run.found[place] not in looked], told)
+        passing = self._passing(run, known, run.firsts(dull)) if dull else {}
+        for place in (place for place in unknown if told[place] is None):
+            told[place] = known.kinds.get(run.found[place]) or passing.get(run.found[place])
+        for place in looked_at:
+            told[place] = self._others if told[place] is self._others else self._nobody
+        return sum(told[place] is self._nobody for place in dull)
+
+    def _parted(self, run: _Run, firsts: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """The places of lines that may matter, and of those that do not."""
+        if run.keys.strict:
+            return firsts, ()
+        if run.keys.worth is not None:
+            worth = run.keys.worth(list(run.keys_at(firsts)))
+            return list(compress(firsts, worth)), [place for place, may in zip(firsts, worth, strict=True) if not may]
+        among = set(self._among(run, firsts))
+        return [place for place in firsts if place in among], [place for place in firsts if place not in among]
+
+    def _among(self, run: _Run, places: Sequence[int]) -> Iterator[int]:
+        """Those whose lines are found by a search for what a refusal of any format holds."""
+        block = b"".join(run.example(place)[0] + b"\n" for place in places)
+        return (places[place] for place, _ in self._candidates.among(block))
+
+    def _passing(self, run: _Run, known: _Known, dull: Sequence[int]) -> dict[Key, Kind]:
+        """Whose the lines are that do not matter: nobody's, or other formats'."""
+        if run.keys.whole:
+            known.pass_over(run.keys_at(dull), self._nobody)
+            known.kinds |= dict.fromkeys(run.keys_at(self._among(run, dull)), self._others)
+            return {}
+        passes = run.keys.passes
+        if passes is None:
+            return dict.fromkeys(run.keys_at(dull), self._others)
+        return {key: self._nobody if passes(key) else self._others for key in run.keys_at(dull)}
+
+    def _look(self, run: _Run, place: int) -> Kind:
+        """Count one line, and say of which kind it is."""
+        raw, number = run.example(place)
+        if (sketch := self._looking.sketch(run.shape, raw, run.lines.bare[place])) is None:
+            return self._others
+        return (self._looking.count(run.shape, sketch, raw, number) if sketch else None) or self._nobody
+
+    def _leave(self, run: _Run, known: _Known, places: Sequence[int], told: list[Kind | None]) -> None:
+        """Of lines of which too many kinds are known: the kind of what is left of them."""
+        left = run.keys.left(list(run.keys_at(places)))
+        kinds = list(map(known.left.get, left))
+        if None in kinds:
+            for place, what in zip(places, left, strict=True):
+                if what not in known.left and len(known.left) < _MOST_LEFT:
+                    known.left[what] = self._look_coarsely(run, place)
+            kinds = [known.left.get(what, self._looking.kinds.more) for what in left]
+        for place, kind in zip(places, kinds, strict=True):
+            told[place] = kind
+
+    def _look_coarsely(self, run: _Run, place: int) -> Kind:
+        """The coarse kind of a line, which is not counted yet."""
+        raw, number = run.example(place)
+        if (sketch := self._looking.sketch(run.shape, raw, run.lines.bare[place])) is None:
+            return self._others
+        kind = self._looking.count_coarsely(run.shape, sketch, raw, number) if sketch else None
         if kind is None:
-            raw, number = run.example(alike[0])
-            whose, sketch = self._looking.shape(raw)
-            if whose is not shape:
-                return False
-            kind = self._looking.count_coarsely(shape, sketch, raw, number) if sketch else None
-            kind = known.left[left] = kind or self._nobody
-            times -= 1
-        if times:
-            kind.again(newest, times=times)
-        return True
-
-
-def _by_what_is_left(some: Sequence[Key], keys: Keys) -> dict[object, list[Key]]:
-    alike: dict[object, list[Key]] = defaultdict(list)
-    for key, left in zip(some, map(keys.left, some), strict=True):
-        alike[left].append(key)
-    found: dict[object, list[Key]] = defaultdict(list)
-    for left, several in alike.items():
-        found[numberless(left)] += several
-    return found
+            return self._nobody
+        kind.count -= 1
+        return kind
 
 
 _NO_LINES: Final = Lines((), (), ())

@@ -118,8 +118,8 @@ _LOG: Final = re.compile(  # level=debug msg="…" name=value (2), or DBG file.g
 )
 _LEAST: Final = re.compile(rb'(?:time="[^"]*" level=\w+ msg="|(?:\d{4}-\d\d-\d\dT\S+ )?(?:DBG|INF|WRN|ERR|FTL) )')
 _SAYS: Final = re.compile(
-    rb"Rejecting IP|Authentication failed|Access denied|[Rr]ate.?limit|bursty"
-    rb"|forward.?auth|"
+    rb"Rejecting IP|[Rr]ejecting|Authentication failed|Remote error |matched none of|Access denied"
+    rb"|[Rr]ate.?limit|bursty|forward.?auth|caused by|50\d [A-Z][a-z]|"
     rb"[Cc]lient certificate|Request Entity Too Large|Unable to"
 )
 _LOG_FINDERS: Final = (re.compile(rb"middlewareName\\?[\"=]"), re.compile(rb"level=error"), re.compile(rb" ERR "))
@@ -154,6 +154,8 @@ def parse_log(line: Line) -> Observation | None:
     if fields is None:
         return None
     time, message = fields.pop("time", ""), fields.pop("msg", "")
+    if (why := fields.get("error")) and why not in message:
+        message = f"{message}: {why}"
     rejected = _REJECTED.search(message)
     at = moment(time)
     fields["time"] = "" if at is not None else time
@@ -195,4 +197,6 @@ TRAEFIK_JSON: Final = Format(
         left=("DownstreamStatus",),
     ),
 )
-TRAEFIK_LOG: Final = Format("traefik-log", _LOG_FINDERS, log_sketch, parse_log, telling=_TELLING, needles=(b"reject",))
+TRAEFIK_LOG: Final = Format(
+    "traefik-log", _LOG_FINDERS, log_sketch, parse_log, telling=_TELLING, needles=(b"reject", b"caused by", b" gateway")
+)

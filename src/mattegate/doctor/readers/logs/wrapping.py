@@ -49,22 +49,24 @@ _INNER: Final = re.compile(rb"^" + re.sub(rb"\?P<\w+>", b"?:", _PREFIX.pattern) 
 def bare_lines(raw: Sequence[bytes]) -> Sequence[bytes]:
     """What :func:`unwrapped` takes the inner lines to be, of many lines of one input at once."""
     if any(line.startswith(b'{"') and unwrapped(line)[0] != line for line in raw[:_LOOKED_AT]):
-        return [_said(line) for line in raw]
+        said = _SAID.findall(b"\n".join(raw))
+        return [_inner(line, text) for line, text in zip(raw, said, strict=True)]
     if any(unwrapped(line)[0] != line for line in raw[:_LOOKED_AT]):
         return _INNER.findall(b"\n".join(raw).replace(b"\r\n", b"\n"))
     return raw
 
 
-_SAID: Final = re.compile(rb'"(?:log|MESSAGE)" ?: ?"([^"\\]*(?:\\["n][^"\\]*)*)"')
+_SAID: Final = re.compile(
+    rb'^(?:\{(?:[^\n"]*+"(?!(?:log|MESSAGE)"))*+[^\n"]*+"(?:log|MESSAGE)" ?: ?'
+    rb'"([^"\\\n]*+(?:\\["n][^"\\\n]*+)*+)"|)[^\n]*$',
+    re.MULTILINE,
+)
+"""Of lines of a JSON wrapping what they wrap, where that has none but the usual escapes."""
 
 
-def _said(line: bytes) -> bytes:
-    """The inner line of a JSON wrapping, without reading all of it where it has none but the usual escapes."""
-    found = _SAID.search(line)
-    if found is None:
-        return unwrapped(line)[0]
-    said = found[1].replace(b'\\"', b'"').removesuffix(b"\\n")
-    return unwrapped(line)[0] if b"\\" in said else said
+def _inner(line: bytes, said: bytes) -> bytes:
+    bare = said.replace(b'\\"', b'"').removesuffix(b"\\n")
+    return bare if bare and b"\\" not in bare else unwrapped(line)[0]
 
 
 def unwrapped(raw: bytes) -> Unwrapped:

@@ -1,0 +1,67 @@
+"""What may be used so many times and no more: nonces, signatures without one, ids of tokens, images of browser tokens.
+
+Rules of this file: a value is forgotten only after the time from which it is refused by itself, never to make room. A
+subject that has too many at once is refused alone (429); when there are too many in all, nobody can be told new from
+old any more, and everybody is refused (503).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from mattegate.ledger.protocols import Unavailable
+from mattegate.vocabulary.facts import ClaimFact, Uses
+
+MOST_OF_ONE: Final = 20_000
+"""Values of one subject that are remembered at once: 66 a second for five minutes."""
+MOST_IN_ALL: Final = 5_000_000
+
+_FIND: Final = "SELECT used FROM uses WHERE subject = ? AND value = ?"
+_TOO_MANY: Final = "SELECT 1 FROM uses WHERE subject = ? LIMIT 1 OFFSET ?"
+_FIRST_OF: Final = "SELECT min(until) FROM uses WHERE subject = ?"
+_PUT: Final = "INSERT INTO uses VALUES (?, ?, 1, ?) ON CONFLICT (subject, value) DO UPDATE SET used = used + 1"
+
+
+class UseBook:
+    """Counts uses in the meter's database, inside its transactions; the one process that writes it has one of these."""
+
+    def __init__(self, *, most_of_one: int = MOST_OF_ONE, most_in_all: int = MOST_IN_ALL) -> None:
+        self._most_of_one, self._most_in_all = most_of_one, most_in_all
+        self._count: int | None = None
+
+    def refusal(self, db: sqlite3.Connection, uses: Iterable[Uses], at: float) -> ClaimFact | None:
+        """Why ``uses`` are not to be had; ``None`` where they are. Raises :class:`Unavailable`: the book is full."""
+        return next((fact for one in uses if (fact := self._refused(db, one, at))), None)
+
+    def take(self, db: sqlite3.Connection, uses: Iterable[Uses]) -> None:
+        """Use each once more."""
+        for one in uses:
+            new = db.execute(_FIND, (one.subject, one.value)).fetchone() is None
+            db.execute(_PUT, (one.subject, one.value, one.until))
+            if new and self._count is not None:
+                self._count += 1
+
+    def sweep(self, db: sqlite3.Connection, before: float) -> None:
+        """Forget what is refused by its age from ``before`` on."""
+        db.execute("DELETE FROM uses WHERE until < ?", (before,))
+        self._count = None
+
+    def _refused(self, db: sqlite3.Connection, one: Uses, at: float) -> ClaimFact | None:
+        found = db.execute(_FIND, (one.subject, one.value)).fetchone()
+        if found is not None:
+            if found[0] < one.most:
+                return None
+            return ClaimFact(conflict="signature.replayed" if one.most == 1 else "token.used_up")
+        if self._counted(db) >= self._most_in_all:
+            raise Unavailable("nonces", f"{self._most_in_all} one-time values are remembered, and none may be dropped")
+        if db.execute(_TOO_MANY, (one.subject, self._most_of_one - 1)).fetchone() is None:
+            return None
+        frees = db.execute(_FIRST_OF, (one.subject,)).fetchone()[0]
+        return ClaimFact(conflict="rate.nonces", retry_after_s=max(1.0, frees - at))
+
+    def _counted(self, db: sqlite3.Connection) -> int:
+        if self._count is None:
+            self._count = int(db.execute("SELECT count(*) FROM uses").fetchone()[0])
+        return self._count
