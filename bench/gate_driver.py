@@ -85,7 +85,7 @@ class Open(Empty):
     def __init__(self, settings: Settings, engine: Engine, gatehouse: Gatehouse) -> None:
         super().__init__(engine)
         self._gatehouse = gatehouse
-        self._plane = RemoveBackground(settings, engine, self.drain, gatehouse)
+        self._plane = RemoveBackground(settings, engine, self.drain, gatehouse, str)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Make a cut-out for anybody."""

@@ -9,7 +9,12 @@ def test_nothing_of_a_secret_is_shown(at: At) -> None:
     """Name, version, origin, and how many keys rest on it."""
     at.key()
     told = at.told("secrets", "list")
-    assert [(row["name"], row["keys"]) for row in told] == [("pepper-1", 1), ("seal", None)]
+    assert [(row["name"], row["keys"]) for row in told] == [
+        ("pepper-1", 1),
+        ("kek-1", 0),
+        ("token-1", None),
+        ("seal", None),
+    ]
     secrets = [file.read_text().strip() for file in (at.home / "secrets").iterdir() if file.name != ".lock"]
     shown = at("secrets", "list").out + str(told)
     assert secrets
@@ -19,17 +24,27 @@ def test_nothing_of_a_secret_is_shown(at: At) -> None:
 def test_a_new_pepper_is_for_new_keys_and_old_ones_stay_where_they_are(at: At) -> None:
     """Each pepper is kept as long as a key rests on it."""
     at.key("old")
-    assert at.told("secrets", "rotate-pepper") == {"name": "pepper-2", "version": 2}
+    assert at.told("secrets", "rotate", "pepper") == {"name": "pepper-2", "version": 2}
     at.key("new")
     told = {row["name"]: (row["current"], row["keys"]) for row in at.told("secrets", "list")}
-    assert told == {"pepper-1": (False, 1), "pepper-2": (True, 1), "seal": (True, None)}
+    assert (told["pepper-1"], told["pepper-2"]) == ((False, 1), (True, 1))
+
+
+def test_signing_secrets_and_tokens_have_versions_too(at: At) -> None:
+    """A new key-encryption key seals what is made from then on; what is sealed already stays under the old one."""
+    at("keys", "create-signing", "--name", "ci", "--tier", "free")
+    assert at.told("secrets", "rotate", "kek") == {"name": "kek-2", "version": 2}
+    at("keys", "create-signing", "--name", "second", "--identity", "ci")
+    told = {row["name"]: (row["current"], row["keys"]) for row in at.told("secrets", "list")}
+    assert (told["kek-1"], told["kek-2"]) == ((False, 1), (True, 1))
+    assert at.told("secrets", "rotate", "token")["name"] == "token-2"
 
 
 def test_a_running_server_is_named_because_it_does_not_know_the_new_pepper(at: At) -> None:
     """It reads its secrets when it starts."""
     at.home.mkdir()
     with server_on(at.home) as server:
-        assert f"the server (process {server.process.pid}) does not know it" in at("secrets", "rotate-pepper").err
+        assert f"the server (process {server.process.pid}) does not know it" in at("secrets", "rotate", "pepper").err
 
 
 def test_a_home_without_secrets_has_none_to_list(at: At) -> None:
@@ -37,5 +52,5 @@ def test_a_home_without_secrets_has_none_to_list(at: At) -> None:
     ended = at("secrets", "list")
     assert ended.code == 2
     assert str(at.home / "secrets") in ended.err
-    assert at("secrets", "rotate-pepper").code == 2
+    assert at("secrets", "rotate", "pepper").code == 2
     assert not at.home.exists()

@@ -15,6 +15,8 @@ from mattegate.config.load import SETTINGS, load_settings
 from mattegate.config.rulebook import build_rulebook, foreign_prefix
 from mattegate.config.schema import coerce, example_of, value_of
 from mattegate.config.settings import Settings
+from mattegate.serving import routes
+from mattegate.vocabulary.attempt import RouteView
 from mattegate.vocabulary.rulebook import NetworkRule, Rulebook
 
 
@@ -23,6 +25,7 @@ def test_the_defaults_of_settings_and_rulebook_agree() -> None:
     built = build_rulebook(Settings())
     plain = Rulebook()
     assert (built.transport, built.flood, built.cors) == (plain.transport, plain.flood, plain.cors)
+    assert (built.signature, built.require) == (plain.signature, plain.require)
     assert built.credential == dataclasses.replace(plain.credential, environments=("prod", "test"))
     assert built.tiers == Settings().tiers
 
@@ -104,6 +107,25 @@ def test_a_brand_never_gives_away_what_looks_random(key: str) -> None:
     assert not prefix or len(key) - len(prefix) >= 8
 
 
+def test_what_is_required_is_told_by_the_names_of_routes() -> None:
+    """One setting stands for every route about keys, proofs are in one order, and what is not set is not there."""
+    flags = {"require.keys": "signature,key", "require.cutout": "certificate,certificate"}
+    assert build_rulebook(load_settings(flags=flags)).require == (
+        ("cutout", ("certificate",)),
+        ("keys", ("key", "signature")),
+        ("key", ("key", "signature")),
+        ("key_rotate", ("key", "signature")),
+    )
+
+
+def test_something_can_be_required_on_every_route_that_asks_who_is_calling() -> None:
+    """A route that is added gets its setting too."""
+    everything = {setting: "key" for setting in SETTINGS if setting.startswith("require.")}
+    required = dict(build_rulebook(load_settings(flags=everything)).require)
+    private = {view.name for view in vars(routes).values() if isinstance(view, RouteView) and not view.public}
+    assert private - {""} <= required.keys()
+
+
 def test_the_same_settings_have_the_same_revision() -> None:
     """Whatever the order in which sets and environments come."""
     one = build_rulebook(load_settings(flags={"keys.environments": "test,prod"}), foreign_prefixes=["B_", "A_"])
@@ -128,6 +150,9 @@ _OTHER = {
     "keys.environments": ("prod",),
     "keys.unknown_status": 401,
     "keys.import_tier": "vip",
+    "signatures.region": "eu-west-1",
+    "signatures.service": "cutouts",
+    "signatures.components": ("@method", "@target-uri"),
     "tiers": (),
 }
 
@@ -150,7 +175,7 @@ def _other(setting: str) -> object:
     return value if setting == "tiers" else coerce(setting, value)
 
 
-@pytest.mark.parametrize("setting", sorted(AT_ONCE - {"keys.import_tier"}))
+@pytest.mark.parametrize("setting", sorted(AT_ONCE - {"keys.import_tier", "policies.folder"}))
 def test_what_takes_effect_at_once_is_in_the_rulebook(setting: str) -> None:
     """Replacing the rulebook is all that such a change needs."""
     new = _changed(setting)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mattegate.config.load import examine, load_settings
 from mattegate.config.schema import literal
 from mattegate.config.settings import ENTERPRISE, FREE, VIP
-from mattegate.config.tiers import KEYS, TierSpellingError, read_tier, spell, window_name, words_of
+from mattegate.config.tiers import KEYS, PROOFS, TierSpellingError, read_tier, spell, window_name, words_of
 from mattegate.vocabulary.rulebook import Limit, Tier
 
 
@@ -105,6 +105,8 @@ def test_bytes_have_units(spelling: str, amount: int) -> None:
         ({"unit": "pixels", "quota": "1/day"}, ["not one of images, megapixels"]),
         ({"unit": "megapixels", "rate": "1/s"}, ["a unit, but no quota and no credits to count in it"]),
         ({"priority": "high", "unlimited": "maybe"}, ["not one of vip, standard, bulk", "true or false"]),
+        ({"require": "key", "unlimited": True}, ["not a list of proofs"]),
+        ({"require": ["key", "password"], "unlimited": True}, ["not one of key, signature, certificate"]),
         ({"shadow": ["daily"], "quota": "1/hour"}, ["no such limit to put on trial"]),
         ({"shadow": ["credits"], "credits": True}, ["no such limit to put on trial"]),
         ({"quota": ["1/hour", "2/60 min"]}, ["two limits are called hourly"]),
@@ -154,7 +156,8 @@ def test_every_tier_can_be_written_and_read_back(limits: list[Limit], own: bool,
         )
         for at, limit in enumerate(limits)
     )  # fmt: skip
-    tier = Tier("t", named, priority=data.draw(st.sampled_from(["vip", "standard", "bulk"])))
+    priority = data.draw(st.sampled_from(["vip", "standard", "bulk"]))
+    tier = Tier("t", named, priority, require=data.draw(st.sampled_from([(), ("signature",), PROOFS])))
     assert read_tier("t", spell(tier)) == tier
 
 

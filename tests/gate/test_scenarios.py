@@ -15,7 +15,7 @@ from mattegate.gate.remedies import remedies
 from mattegate.gate.replay import replay
 from mattegate.gate.simulate import Situation, supposed
 from mattegate.vocabulary.decision import Allowed, Finding, Needs, Refused
-from mattegate.vocabulary.facts import Facts
+from mattegate.vocabulary.facts import FactName, Facts
 from mattegate.vocabulary.reasons import REASONS
 from tests.gate.scenario_text import Scenario, read_scenarios
 from tests.gate.situations import SOUND
@@ -75,7 +75,10 @@ def _step_by_step(then: Situation) -> Allowed | Refused | Needs:
     findings: tuple[Finding, ...] = ()
     while True:
         step = decide(then.attempt, facts, then.rules, findings)
-        if isinstance(step, Needs) and getattr(then.facts, step.fact) is not None:
+        if isinstance(step, Needs) and step.fact is FactName.OUTCOME and facts.payload != then.facts.payload:
+            facts = replace(facts, payload=then.facts.payload)
+            findings = step.findings[: NAMES.index("policy")]
+        elif isinstance(step, Needs) and getattr(then.facts, step.fact) is not None:
             facts = replace(facts, **{step.fact.value: getattr(then.facts, step.fact)})
             findings = step.findings
         elif isinstance(step, Allowed) and facts.outcome != then.facts.outcome and then.attempt.preflight is None:

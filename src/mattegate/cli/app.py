@@ -31,8 +31,9 @@ LATER = (
     ("usage", "What was delivered and charged; credits; exports for billing."),
     ("audit", "Every administrative act, in a chain that shows tampering."),
     ("backup", "Save the ledger of a home to one file, also beside a running server; and back."),
-    ("secrets", "The peppers that keys are kept under, by name and version only."),
+    ("secrets", "What keys, signing secrets and tokens rest on, by name and version only."),
     ("config", "Check a configuration, show what it amounts to, or begin one."),
+    ("policy", "Resource policies in Cedar: check, test, explain, import."),
     ("echo", "Print a line that shows what the server sees of a request."),
 )
 """Each a module of its name, imported when it is asked for, and what it is for."""

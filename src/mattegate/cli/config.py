@@ -24,6 +24,7 @@ from mattegate.config.notable import Note, notable
 from mattegate.config.schema import SETTINGS, TIERS, value_of
 from mattegate.config.settings import Settings
 from mattegate.config.tiers import spell
+from mattegate.gate.policies.loading import with_policies
 
 FAULTY: Final = 2
 
@@ -45,7 +46,7 @@ def check(context: typer.Context, file: _File = None, *, as_json: _Json = False)
     Example: mattegate config check /etc/mattegate.toml
     """
     file = file or _invoked(context).config
-    examined = _examined(context, file)
+    examined = with_policies(_examined(context, file))
     notes = notable(examined.settings, given=examined.origins, file=file)
     if as_json:
         typer.echo(json.dumps(_check_record(examined.faults, notes, file), indent=2))

@@ -24,6 +24,7 @@ from mattegate.doctor.answer import Answer, Certainty, Culprit, Finding, Verdict
 from mattegate.doctor.causes import causes
 from mattegate.doctor.command.arguments import answer_options
 from mattegate.doctor.command.run import deliver
+from mattegate.gate.policies.loading import with_policies
 
 _PLACE: Final = re.compile(r"(.+):(\d+)")
 _EXAMPLES: Final = """\
@@ -47,7 +48,7 @@ def main(words: Sequence[str], stdout: TextIO, *, config: Path | None = None, ho
 
 def answer(file: Path | None, environ: Mapping[str, str], *, home: Path | None = None) -> Answer:
     """What is wrong with the settings as they hold here, and what is unwise."""
-    examined = examine(file=file, environ=environ, flags={"home": home})
+    examined = with_policies(examine(file=file, environ=environ, flags={"home": home}))
     notes = notable(examined.settings, given=examined.origins, file=file)
     findings = [*(_fault(fault, file) for fault in examined.faults), *_unwise(notes, examined, file)]
     return Answer(

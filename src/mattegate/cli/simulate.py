@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from contextlib import closing
 from dataclasses import replace
 from typing import Annotated, Final
 
@@ -13,12 +11,11 @@ import typer
 
 from mattegate.cli.context import invocation_of
 from mattegate.cli.homes import tell_home
-from mattegate.cli.ledger import reading, reading_usage, told
-from mattegate.cli.rendering import write_error, write_json
+from mattegate.cli.ledger import reading, reading_usage
+from mattegate.cli.recorded import find_recorded
+from mattegate.cli.rendering import write_json
 from mattegate.cli.simulate_report import Simulated, as_json, in_words
-from mattegate.config.faults import ConfigurationError
 from mattegate.config.rulebook import build_rulebook
-from mattegate.config.secrets import load_secrets
 from mattegate.config.settings import Settings
 from mattegate.gate.decide import decide
 from mattegate.gate.limits import limits_of
@@ -27,12 +24,10 @@ from mattegate.gate.remedies import remedies
 from mattegate.gate.rules import Rules
 from mattegate.gate.simulate import Situation, supposed
 from mattegate.ledger.control import Control
-from mattegate.ledger.protocols import Record, Sealed
-from mattegate.ledger.records_reading import RecordReader
 from mattegate.serving.routes import data_plane, wanted
 from mattegate.vocabulary.attempt import Attempt, Channel, Presented, RouteView
 from mattegate.vocabulary.decision import Allowed, Finding, Needs
-from mattegate.vocabulary.facts import ClaimFact, CredentialFact, Facts, KeyView
+from mattegate.vocabulary.facts import ClaimFact, CredentialFact, Facts, KeyView, PayloadFact
 from mattegate.vocabulary.refusal import Refusal
 
 NAME: Final = "simulate"
@@ -47,7 +42,6 @@ EXAMPLES: Final = (
 THOUGHT_UP: Final = "-"
 _REFUSED: Final = 3
 _UNDECIDED: Final = 4
-_NOT_FOUND: Final = 1
 
 
 def command(
@@ -76,12 +70,14 @@ def command(
     """
     settings = invocation_of(ctx).settings()
     wanted = _read_changes(changes or [])
-    recorded = None if request_id == THOUGHT_UP else _recorded(settings, request_id)
+    recorded = None if request_id == THOUGHT_UP else find_recorded(settings, request_id).record
     with reading(settings) as control:
         rules = _rules(settings, control)
         attempt, facts = (recorded.attempt, recorded.facts) if recorded else _thought_up(settings)
         attempt = _worn(attempt, settings, wanted, method=method, path=path, host=host, origin=origin, model=model)
         attempt = replace(attempt, peer=address or attempt.peer, tls=attempt.tls if tls is None else tls)
+        named = model or wanted.get("attempt.model", "") or attempt.model
+        facts = _with_payload(attempt, facts, named or ("" if recorded else settings.models.default))
         if key_id:
             attempt, facts = _with_key(control, settings, rules, key_id, attempt, facts)
     simulated = _simulated(Situation(attempt, facts, rules), wanted, recorded.findings if recorded else None)
@@ -134,27 +130,6 @@ def _read_changes(texts: list[str]) -> dict[str, str]:
     return changes
 
 
-def _recorded(settings: Settings, request_id: str) -> Record:
-    """The record, or the way out with exit code 1."""
-    with told(), closing(RecordReader(settings.ledger_dir, seal_key=_seal_key(settings))) as reader:
-        found = reader.find(request_id.strip())
-    if isinstance(found, Record):
-        return found
-    if isinstance(found, Sealed):
-        write_error(f"mattegate: of {request_id} only the reason is known ({found.reason}): no record was kept of it")
-    else:
-        write_error(f"mattegate: there is no record of {request_id} in {settings.ledger_dir}")
-    raise typer.Exit(_NOT_FOUND)
-
-
-def _seal_key(settings: Settings) -> bytes | None:
-    """Only for telling more of an id without a record; a home without secrets has none."""
-    try:
-        return load_secrets(settings.secrets_dir, os.environ).seal_key
-    except ConfigurationError:
-        return None
-
-
 def _rules(settings: Settings, control: Control) -> Rules:
     rows = control.keys()
     foreign = any(row.stored.foreign for row in rows)
@@ -194,6 +169,13 @@ def _worn(
         origin=origin or attempt.origin,
         model=model or attempt.model,
     )
+
+
+def _with_payload(attempt: Attempt, facts: Facts, model: str) -> Facts:
+    """As if the body had been read and asked for ``model``; how large it is stays open where nobody said."""
+    if not attempt.route.staged or not model:
+        return facts
+    return replace(facts, payload=replace(facts.payload or PayloadFact(model), model=model, alias=""))
 
 
 def _with_key(

@@ -117,7 +117,9 @@ class _Collector:
         for rule, problem in broken_rules(settings, wrong=wrong):
             self.faults.append(self._rule_fault(rule, problem))
         self.faults.sort(key=lambda fault: (fault.line is None, fault.line or 0, fault.column or 0))
-        origins = {setting: _origin(given) for setting, given in self._last.items()}
+        # A tier that cannot be used has no name either: a key may have been put there by mistake.
+        named = {*SETTINGS, *(f"{TIERS}.{name}" for name in self._tiers)}
+        origins = {setting: _origin(given) for setting, given in self._last.items() if setting in named}
         return Examined(settings, MappingProxyType(origins), tuple(self.faults))
 
     def _value(self, given: Given) -> Iterator[Fault]:

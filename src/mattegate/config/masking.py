@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 
 SECRET: Final = frozenset({"api_keys"})
 """Settings of which nothing is shown."""
-URLS: Final = frozenset({"limits.redis_url", "notices.webhook_url", "models.base_url"})
+URLS: Final = frozenset({"limits.redis_url", "notices.webhook_url", "models.base_url", "authorizer.url"})
 """Settings that may carry a password or a token inside a URL."""
+
+_BY_PATH: Final = frozenset({"notices.webhook_url", "authorizer.url"})
+"""Those of which the path itself may be what grants access."""
 
 _WORD: Final = re.compile(r"[A-Za-z]{1,14}\d{0,2}(?:[_-][A-Za-z]{1,14}\d{0,2}){0,4}")
 
@@ -19,7 +22,7 @@ def masked(setting: str, value: object) -> object:
     if setting in SECRET and isinstance(value, tuple | list):
         return tuple(masked_key(str(item)) for item in value)
     if setting in URLS and isinstance(value, str):
-        return masked_url(value, path_too=setting == "notices.webhook_url")
+        return masked_url(value, path_too=setting in _BY_PATH)
     return value
 
 

@@ -104,6 +104,31 @@ def _anonymous(settings: Settings) -> Iterator[Note]:
         )
 
 
+def _signatures(settings: Settings) -> Iterator[Note]:
+    signatures = settings.signatures
+    if signatures.unsafe_unsigned_payload:
+        yield Note(
+            "signatures.unsafe_unsigned_payload",
+            "whoever is between a signer and this server may send another body under a good signature",
+            "remove it, and have clients sign the hash of the body",
+            "payload_unsigned",
+        )
+    if signatures.unsafe_body_timestamp_hmac:
+        yield Note(
+            "signatures.unsafe_body_timestamp_hmac",
+            "signatures over body and timestamp fit every path and method",
+            "remove it once no client needs it; mattegate keys create-signing makes keys for better schemes",
+            "body_timestamp_hmac",
+        )
+    if signatures.aws_exact:
+        yield Note(
+            "signatures.aws_exact",
+            "anybody can find out which ids of signing keys exist",
+            "remove it unless a client depends on AWS's answers",
+            "signing_ids_told",
+        )
+
+
 def _unlimited_tiers(settings: Settings, given: Collection[str]) -> Iterator[Note]:
     used = {settings.keys.unsafe_anonymous: "keys.unsafe_anonymous"}
     if settings.api_keys:
@@ -157,6 +182,7 @@ def _clear_text(settings: Settings) -> Iterator[Note]:
     for setting, url, schemes in (
         ("limits.redis_url", settings.limits.redis_url, {"redis"}),
         ("notices.webhook_url", settings.notices.webhook_url, {"http"}),
+        ("authorizer.url", settings.authorizer.url, {"http"}),
     ):
         parts = urlsplit(url)
         if parts.scheme in schemes and not is_loopback(parts.hostname or ""):
@@ -193,7 +219,8 @@ def _listed_keys(settings: Settings) -> Iterator[Note]:
 
 
 def _open_file(settings: Settings, file: Path) -> Iterator[Note]:
-    secrets = settings.api_keys or settings.limits.redis_url or settings.notices.webhook_url
+    urls = (settings.limits.redis_url, settings.notices.webhook_url, settings.authorizer.url)
+    secrets = settings.api_keys or any(urls)
     if secrets and file.exists() and os.stat(file).st_mode & (stat.S_IRGRP | stat.S_IROTH):  # noqa: PTH116
         yield Note(
             "(file)",
@@ -211,6 +238,7 @@ _CHECKS: Final[tuple[Callable[[Settings], Iterator[Note]], ...]] = (
     _exposure,
     _origins,
     _anonymous,
+    _signatures,
     _proxies,
     _limits,
     _clear_text,

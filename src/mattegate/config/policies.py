@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from mattegate.config.document import Lines, Place
-from mattegate.config.faults import ConfigurationError, Fault
+from mattegate.config.faults import Fault
 from mattegate.vocabulary.rulebook import PolicyText
 
 SUFFIX: Final = ".cedar"
@@ -61,27 +60,31 @@ class _Statement(NamedTuple):
     """Of its annotation; empty without one."""
 
 
-def read_policies(folder: Path) -> tuple[PolicySource, ...]:
-    """Every policy of every file in ``folder``.
+@dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """What stands in the files, and what is wrong with them: ids are unique among the sources."""
 
-    Raises :class:`~mattegate.config.faults.ConfigurationError` with everything that is wrong with the files: none at
-    all, too large, not UTF-8, an id twice. A folder without a policy is a fault, because nothing would be judged then.
+    sources: tuple[PolicySource, ...]
+    faults: tuple[Fault, ...]
+
+
+def read_policies(folder: Path) -> PolicyFiles:
+    """Every policy of every file in ``folder``, as far as it can be read.
+
+    A folder without a policy is at fault, because nothing would be judged then.
     """
     faults: list[Fault] = []
-    sources: list[PolicySource] = []
-    for file in _files(folder):
-        try:
-            sources += _sources(file)
-        except ConfigurationError as error:
-            faults += error.faults
-    faults += _twice(sources)
+    sources: dict[str, PolicySource] = {}
+    for file in _files(folder, faults):
+        for source in _sources(file, faults):
+            first = sources.setdefault(source.policy.id, source)
+            if first is not source:
+                faults.append(_twice(source, first))
     if not sources and not faults:
         faults.append(_fault(folder, f"there is no policy in it: no file *{SUFFIX} that holds one", _FIRST))
     if len(sources) > _MOST:
         faults.append(_fault(folder, f"{len(sources)} policies are more than {_MOST}"))
-    if faults:
-        raise ConfigurationError(faults)
-    return tuple(sources)
+    return PolicyFiles(tuple(sources.values()), tuple(faults))
 
 
 def stamp_of(folder: Path) -> Stamp:
@@ -96,39 +99,43 @@ def stamp_of(folder: Path) -> Stamp:
 _FIRST: Final = "write one, such as: permit (principal, action, resource); or remove policies.folder"
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path, faults: list[Fault]) -> list[Path]:
     if not folder.is_dir():
-        raise ConfigurationError([_fault(folder, "there is no such folder", "make it, or remove policies.folder")])
+        faults.append(_fault(folder, "there is no such folder", "make it, or remove policies.folder"))
+        return []
     try:
         return sorted(file for file in folder.iterdir() if file.suffix == SUFFIX and not file.name.startswith("."))
     except OSError as error:
-        raise ConfigurationError([_fault(folder, error.strerror or str(error))]) from None
+        faults.append(_fault(folder, error.strerror or str(error)))
+        return []
 
 
-def _sources(file: Path) -> Iterator[PolicySource]:
-    text = _text(file)
+def _sources(file: Path, faults: list[Fault]) -> Iterator[PolicySource]:
+    text = _text(file, faults)
     lines, statements = Lines(text), list(_statements(text))
     for number, statement in enumerate(statements, 1):
         name = statement.id or (file.stem if len(statements) == 1 else f"{file.stem}-{number}")
         place = lines.place(statement.start)
-        if not statement.text.endswith(";"):
-            raise ConfigurationError([_fault(file, "a policy ends with ;", "write ; behind its last }", place)])
-        yield PolicySource(PolicyText(name, statement.text), file, place)
+        if statement.text.endswith(";"):
+            yield PolicySource(PolicyText(name, statement.text), file, place)
+        else:
+            faults.append(_fault(file, "a policy ends with ;", "write ; behind its last } or )", place))
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, faults: list[Fault]) -> str:
+    """Its text; none, and a fault, where it has none."""
     try:
         with file.open("rb") as stream:
             content = stream.read(_LARGEST + 1)
-        text = content.decode("utf-8-sig")
+        if len(content) <= _LARGEST:
+            return content.decode("utf-8-sig").replace("\r\n", "\n")
+        faults.append(_fault(file, f"more than {_LARGEST} bytes: these are not policies"))
     except OSError as error:
-        raise ConfigurationError([_fault(file, error.strerror or str(error))]) from None
+        faults.append(_fault(file, error.strerror or str(error)))
     except UnicodeDecodeError as error:
         place = Place(content.count(b"\n", 0, error.start) + 1, 1)
-        raise ConfigurationError([_fault(file, "it is not UTF-8", "save the file as UTF-8", place)]) from None
-    if len(content) > _LARGEST:
-        raise ConfigurationError([_fault(file, f"more than {_LARGEST} bytes: these are not policies")])
-    return text.replace("\r\n", "\n")
+        faults.append(_fault(file, "it is not UTF-8", "save the file as UTF-8", place))
+    return ""
 
 
 def _statements(text: str) -> Iterator[_Statement]:
@@ -157,15 +164,10 @@ def _plain(literal: str) -> str:
         return literal[1:-1]
 
 
-def _twice(sources: list[PolicySource]) -> Iterator[Fault]:
-    times = Counter(source.policy.id for source in sources)
-    first: dict[str, PolicySource] = {}
-    for source in sources:
-        name = source.policy.id
-        if times[name] > 1 and first.setdefault(name, source) is not source:
-            other = f"{first[name].file.name}:{first[name].place.line}"
-            problem = f"the policy at {other} has this id too"
-            yield _fault(source.file, problem, 'give one of them another: @id("NAME")', source.place, f"policy {name}")
+def _twice(source: PolicySource, first: PolicySource) -> Fault:
+    problem = f"the policy at {first.file.name}:{first.place.line} has this id too"
+    fix = 'give one of them another: @id("NAME")'
+    return _fault(source.file, problem, fix, source.place, f"policy {source.policy.id}")
 
 
 def _fault(file: Path, problem: str, fix: str = "", place: Place | None = None, setting: str = SETTING) -> Fault:

@@ -7,13 +7,24 @@ keys share: :func:`foreign_prefix` would rather know none than give away a part 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import fields
 from typing import Final
 
 from mattegate.config.networks import read_network, shown_network
 from mattegate.config.origins import normal_origin
-from mattegate.config.settings import CorsSettings, HostSettings, NetworkSettings, Settings
+from mattegate.config.settings import (
+    AuthorizerSettings,
+    CorsSettings,
+    HostSettings,
+    NetworkSettings,
+    RequireSettings,
+    Settings,
+    SignatureSettings,
+)
+from mattegate.config.tiers import PROOFS
 from mattegate.vocabulary.rulebook import (
+    CertificateRules,
     CorsRules,
     CredentialRules,
     FloodRules,
@@ -22,6 +33,7 @@ from mattegate.vocabulary.rulebook import (
     NetworkRules,
     PolicyText,
     Rulebook,
+    SignatureRules,
     TransportRules,
 )
 
@@ -56,6 +68,9 @@ def build_rulebook(
         cors=_cors(settings.cors),
         credential=_credential(settings, foreign_keys, foreign_prefixes),
         tiers=settings.tiers,
+        signature=_signature(settings.signatures),
+        certificate=CertificateRules(settings.certificates.mode, settings.certificates.header),
+        require=tuple(_required(settings.require)),
         policies=policies,
     )
 
@@ -125,6 +140,31 @@ def _credential(settings: Settings, foreign_keys: bool, foreign_prefixes: Collec
         unknown_status=keys.unknown_status,
         anonymous_tier=keys.unsafe_anonymous,
     )
+
+
+def _signature(signatures: SignatureSettings) -> SignatureRules:
+    return SignatureRules(
+        skew_s=signatures.skew_s,
+        region=signatures.region,
+        service=signatures.service,
+        components=_once(signatures.components),
+        tag=signatures.tag,
+        aws_exact=signatures.aws_exact,
+        unsafe_unsigned_payload=signatures.unsafe_unsigned_payload,
+        unsafe_body_timestamp_hmac=signatures.unsafe_body_timestamp_hmac,
+    )
+
+
+_ROUTES: Final = {"keys": ("keys", "key", "key_rotate")}
+"""Settings that are for several routes."""
+
+
+def _required(require: RequireSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """By the names of routes; those of which nothing is required are left out."""
+    for field in fields(require):
+        if proofs := getattr(require, field.name):
+            ordered = tuple(proof for proof in PROOFS if proof in proofs)
+            yield from ((route, ordered) for route in _ROUTES.get(field.name, (field.name,)))
 
 
 def _networks(texts: Iterable[str]) -> tuple[str, ...]:

@@ -170,6 +170,14 @@ _HEADER: Final = _matches(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "not the name of a hea
 _KEY_PREFIX: Final = _matches(
     r"[A-Za-z0-9_-]{1,32}[_-]", "it must be letters, digits, _ and -, and end with _ or -", "such as sk_prod_ or ACME-"
 )
+_SCOPE_PART: Final = _matches(
+    r"[A-Za-z0-9._-]{1,64}", "it must be letters, digits, dots, - and _: it stands between slashes", "such as eu-west-1"
+)
+_COMPONENT: Final = _matches(
+    r"@(method|target-uri|authority|scheme|request-target|path|query)|[!#$%&'*+.^_`|~0-9a-z-]+",
+    "neither a derived component (RFC 9421, section 2.2) nor the name of a header in small letters",
+    "such as @method, @authority, @path or content-type",
+)
 _MAIL: Final = _matches(r"[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}", "not a mail address", "such as operator@example.com")
 
 _WHOLE: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
@@ -202,6 +210,14 @@ _WHOLE: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
         "server.send_stall_s": (_POSITIVE,),
         "server.tls_certificate": (_readable_file,),
         "server.tls_key": (_readable_file,),
+        "certificates.mode": (_one_of("off", "optional", "required"),),
+        "certificates.trust_store": (_readable_file,),
+        "certificates.header": (
+            _says(
+                lambda header: header in {"", "client-cert", "x-ssl-client-cert"},
+                "it must be client-cert or x-ssl-client-cert, or empty",
+            ),
+        ),
         "admin.host": (
             _says(
                 is_loopback,
@@ -229,6 +245,15 @@ _WHOLE: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
         "keys.environments": (_FILLED,),
         "keys.unknown_status": (_one_of(403, 401),),
         "keys.import_tier": (_FILLED,),
+        "signatures.skew_s": (
+            _POSITIVE,
+            _at_most(3_600, "one-time values are remembered for that long, so it is at most an hour (3600)"),
+        ),
+        "signatures.region": (_SCOPE_PART,),
+        "signatures.service": (_SCOPE_PART,),
+        "signatures.tag": (
+            _matches(r"[ !#-\[\]-~]{0,64}", "at most 64 printable ASCII characters, no quotes", "such as mattegate"),
+        ),
         "limits.store": (_one_of("memory", "sqlite", "redis"),),
         "limits.redis_url": (_redis_url,),
         "limits.on_loss": (_one_of("refuse", "local"),),
@@ -258,6 +283,7 @@ _EACH: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
             (_network,),
         ),
         "models.offered": (_FILLED,),
+        "certificates.revocation_lists": (_readable_file,),
         "hosts.names": (_host_name,),
         "hosts.private_names": (_host_name,),
         "hosts.private_networks": (_network,),
@@ -273,6 +299,11 @@ _EACH: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
             _HEADER,
         ),
         "keys.environments": (_one_of("prod", "test"),),
+        "signatures.components": (_COMPONENT,),
+        **dict.fromkeys(
+            (setting for setting in SETTINGS if setting.startswith("require.")),
+            (_one_of("key", "signature", "certificate"),),
+        ),
         "notices.mail_to": (_MAIL,),
         "api_keys": (_foreign_key,),
     }

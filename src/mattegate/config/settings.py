@@ -63,6 +63,10 @@ class UploadSettings:
     """How long a whole body may take."""
     budget_bytes: int = 256 * MB
     """What the bodies of all unfinished requests may take together."""
+    urls: bool = False
+    """Fetch the image from an address where a caller sends one (image_url) instead of bytes."""
+    url_hosts: tuple[str, ...] = ()
+    """The hosts that images are fetched from; *.example.com for every name below. Empty: any public one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,20 @@ class ServerSettings:
     """Listen on addresses that other machines can reach although neither TLS nor a proxy is declared."""
     echo: bool = False
     """Whether a ticket of `mattegate echo` is answered at /v1/echo/TICKET."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSettings:
+    """Client certificates (mTLS): on this server's own TLS port, or passed on by declared proxies."""
+
+    mode: str = "off"
+    """off, optional (who shows one must show a good one) or required; health checks need none."""
+    trust_store: Path | None = None
+    """A PEM file with the authorities whose certificates are trusted; read again when it changes."""
+    revocation_lists: tuple[Path, ...] = ()
+    """PEM files with their revocation lists; read again when they change."""
+    header: str = ""
+    """How declared proxies pass one on: client-cert (RFC 9440) or x-ssl-client-cert (nginx). Empty: they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +265,64 @@ class KeySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureSettings:
+    """How signed requests are judged."""
+
+    skew_s: float = 300.0
+    """How far the clocks of signer and server may be apart, either way."""
+    region: str = "local"
+    """The region that SigV4 signatures are made for."""
+    service: str = "mattegate"
+    """The service that SigV4 signatures are made for."""
+    components: tuple[str, ...] = ("@method", "@authority", "@path")
+    """What an RFC 9421 signature must cover, beside the query and the digest of the body where there are any."""
+    tag: str = ""
+    """The tag that an RFC 9421 signature must bear. Empty: any."""
+    aws_exact: bool = False
+    """Tell unknown signing keys from wrong signatures, as AWS does; otherwise both are answered alike."""
+    unsafe_unsigned_payload: bool = False
+    """Accept SigV4 signatures over UNSIGNED-PAYLOAD: whoever is in between may then send another body."""
+    unsafe_body_timestamp_hmac: bool = False
+    """Accept HMAC(body + timestamp) of keys made for the scheme compat-hmac; they cover no path and no method."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequireSettings:
+    """What requests to a route must show at once: any of key, signature, certificate. Empty: any one credential."""
+
+    cutout: tuple[str, ...] = ()
+    """Of requests for cut-outs."""
+    whoami: tuple[str, ...] = ()
+    """Of requests to /v1/whoami."""
+    decision: tuple[str, ...] = ()
+    """Of requests for one's own decisions."""
+    usage: tuple[str, ...] = ()
+    """Of requests for one's own usage."""
+    keys: tuple[str, ...] = ()
+    """Of requests that list, make, change, rotate or revoke one's own keys."""
+    app: tuple[str, ...] = ()
+    """Of requests to an application that the gate is embedded in."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerSettings:
+    """Your own word on requests that everything else here would let pass: a Python callable, or an address."""
+
+    callable: str = ""
+    """A function of a request, as module:function, found as Python finds modules (PYTHONPATH). Empty: none."""
+    url: str = field(default="", repr=False)
+    """Where the question is posted as JSON. Empty: nowhere."""
+    sources: tuple[str, ...] = ("identity",)
+    """What an answer depends on beside the route: any of identity, key, address, origin, header:NAME."""
+    ttl_s: float = 300.0
+    """How long an answer is remembered that does not say so itself, and the longest that any is. 0: never."""
+    timeout_s: float = 2.0
+    """How long it may take; without an answer the request is refused with 503."""
+    except_routes: tuple[str, ...] = ()
+    """Routes that it is not asked about: any of cutout, whoami, decision, usage, keys, key, key_rotate, app."""
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSettings:
     """Where limits are counted."""
 
@@ -291,6 +367,24 @@ class NoticeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundSettings:
+    """Where this server may send requests: webhooks, authorizers, key sets, images. Closed: the public web alone."""
+
+    allow_networks: tuple[str, ...] = ()
+    """Inner networks that addresses set here may lead into under any name; never images of callers."""
+    allow_hosts: tuple[str, ...] = ()
+    """Names that may lead to inner addresses; images of callers only where upload.url_hosts names them too."""
+    ports: tuple[int, ...] = (80, 443)
+    """Ports that may be asked, beside those of addresses set here."""
+    connect_s: float = 5.0
+    """How long a look-up may take, and again connection and TLS together."""
+    stall_s: float = 10.0
+    """The longest silence within an answer."""
+    total_s: float = 30.0
+    """How long a request may take with its redirects; images of callers no longer than upload.total_s."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """Where the access log goes."""
 
@@ -317,6 +411,7 @@ class Settings:
     cutout: CutoutSettings = CutoutSettings()
     engine: EngineSettings = EngineSettings()
     server: ServerSettings = ServerSettings()
+    certificates: CertificateSettings = CertificateSettings()
     admin: AdminSettings = AdminSettings()
     network: NetworkSettings = NetworkSettings()
     hosts: HostSettings = HostSettings()
@@ -324,9 +419,13 @@ class Settings:
     cors: CorsSettings = CorsSettings()
     policies: PolicySettings = PolicySettings()
     keys: KeySettings = KeySettings()
+    signatures: SignatureSettings = SignatureSettings()
+    require: RequireSettings = RequireSettings()
+    authorizer: AuthorizerSettings = AuthorizerSettings()
     limits: LimitSettings = LimitSettings()
     records: RecordSettings = RecordSettings()
     notices: NoticeSettings = NoticeSettings()
+    outbound: OutboundSettings = OutboundSettings()
     log: LogSettings = LogSettings()
     tiers: tuple[Tier, ...] = (FREE, ENTERPRISE, VIP)
     """The tiers; one given under [tiers.NAME] replaces or joins these."""

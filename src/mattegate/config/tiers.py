@@ -22,6 +22,8 @@ NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
 
 PRIORITIES: Final = ("vip", "standard", "bulk")
 UNITS: Final = ("images", "megapixels")
+PROOFS: Final = ("key", "signature", "certificate")
+"""What can be required at once."""
 KINDS: Final = ("rate", "quota", "bytes", "credits")
 
 KEYS: Final[Mapping[str, str]] = MappingProxyType(
@@ -33,6 +35,7 @@ KEYS: Final[Mapping[str, str]] = MappingProxyType(
         "credits": "`true`: every unit takes one from a prepaid balance.",
         "unit": "What quotas and credits count: `images`, or `megapixels` (rounded up for each image).",
         "priority": "The class in the queue of the engine: `vip`, `standard` or `bulk`.",
+        "require": 'What must be shown at once, of `key`, `signature`, `certificate`: `["key", "signature"]`.',
         "shadow": 'Limits on trial, judged and recorded but not enforced: `["hourly"]`.',
         "unlimited": "`true`, where a tier is meant to have no limit at all.",
         "limits": "Every limit in full, in place of the words above: "
@@ -101,7 +104,7 @@ def read_tier(name: str, table: Mapping[str, Any]) -> Tier:
     faults = list(_whole(limits, parts))
     if faults:
         raise ExceptionGroup("a tier with faults", faults)
-    return Tier(name, limits, priority=parts.get("priority", "standard"))
+    return Tier(name, limits, parts.get("priority", "standard"), parts.get("require", ()))
 
 
 def spell(tier: Tier) -> dict[str, object]:
@@ -110,7 +113,7 @@ def spell(tier: Tier) -> dict[str, object]:
     if _reads_back(tier, short):
         return short
     full = [{key: value for key, value in _fields(limit) if value not in {"", 0}} for limit in tier.limits]
-    return {"limits": full} | ({} if tier.priority == "standard" else {"priority": tier.priority})
+    return {"limits": full} | _standing_words(tier)
 
 
 # --- reading words ------------------------------------------------------------------------------------------------
@@ -195,6 +198,14 @@ def _one_of(choices: Sequence[str]) -> Callable[[object], str]:
     return read
 
 
+def _proofs(value: object) -> tuple[str, ...]:
+    proofs = _typed(tuple[str, ...], "not a list of proofs", 'write ["key", "signature"]')(value)
+    for index, proof in enumerate(proofs):
+        if proof not in PROOFS:
+            raise TierSpellingError("not one of " + ", ".join(PROOFS), (index,), 'write ["key", "signature"]')
+    return tuple(proof for proof in PROOFS if proof in proofs)
+
+
 def _count(value: object) -> int:
     number: int = _typed(int, "not a whole number", "such as 30")(value)
     return _sized(number, "30")
@@ -250,6 +261,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = MappingProxyType(
         "credits": _typed(bool, "true or false", "credits = true"),
         "unit": _one_of(UNITS),
         "priority": _one_of(PRIORITIES),
+        "require": _proofs,
         "shadow": _typed(tuple[str, ...], "not a list of names", 'write ["hourly"]'),
         "unlimited": _typed(bool, "true or false", "unlimited = true"),
         "limits": _full,
@@ -334,10 +346,16 @@ def words_of(tier: Tier) -> dict[str, object]:
     words |= {"bytes": _one_or_all([_spelled(volume, " B") for volume in volumes])} if volumes else {}
     words |= {"credits": True} if any(limit.kind == "credits" for limit in tier.limits) else {}
     words |= {"unit": "megapixels"} if any(limit.unit == "megapixels" for limit in tier.limits) else {}
-    words |= {"priority": tier.priority} if tier.priority != "standard" else {}
+    words |= _standing_words(tier)
     shadow = [limit.name for limit in tier.limits if limit.shadow]
     words |= {"shadow": shadow} if shadow else {}
     return words if tier.limits else words | {"unlimited": True}
+
+
+def _standing_words(tier: Tier) -> dict[str, object]:
+    """What a tier says beside its limits."""
+    priority = {"priority": tier.priority} if tier.priority != "standard" else {}
+    return priority | ({"require": list(tier.require)} if tier.require else {})
 
 
 def _spelled(limit: Limit, unit: str = "") -> str:

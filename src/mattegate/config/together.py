@@ -39,6 +39,24 @@ def _both_tls_files(settings: Settings) -> Problem | None:
     return Problem("TLS needs a certificate and its key", f"set {missing} too, or neither")
 
 
+def _certificates_can_be_judged(settings: Settings) -> Problem | None:
+    certificates = settings.certificates
+    if certificates.mode == "off":
+        return None
+    if certificates.trust_store is None:
+        return Problem("nobody is trusted to issue client certificates", "set certificates.trust_store")
+    if settings.server.tls_certificate is None and not certificates.header:
+        fix = "set server.tls_certificate and server.tls_key, or certificates.header for a proxy in front"
+        return Problem("nobody could show a client certificate here", fix)
+    return None
+
+
+def _somebody_passes_certificates_on(settings: Settings) -> Problem | None:
+    if not settings.certificates.header or settings.network.trusted_proxies:
+        return None
+    return Problem("only declared proxies may pass certificates on, and there is none", "set network.trusted_proxies")
+
+
 def _every_origin_with_cookies(settings: Settings) -> Problem | None:
     if not settings.cors.credentials or "*" not in settings.cors.allowed_origins:
         return None
@@ -123,6 +141,11 @@ def _proxies_are_somebody(settings: Settings) -> Problem | None:
 TOGETHER: Final[tuple[Together, ...]] = (
     Together(("admin.port", "server.port", "admin.enabled"), _ports),
     Together(("server.tls_certificate", "server.tls_key"), _both_tls_files),
+    Together(
+        ("certificates.mode", "certificates.trust_store", "certificates.header", "server.tls_certificate"),
+        _certificates_can_be_judged,
+    ),
+    Together(("certificates.header", "network.trusted_proxies"), _somebody_passes_certificates_on),
     Together(("cors.credentials", "cors.allowed_origins"), _every_origin_with_cookies),
     Together(("limits.redis_url", "limits.store"), _redis),
     Together(("notices.mail_to", "notices.smtp_host"), _mail),

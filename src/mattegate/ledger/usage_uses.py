@@ -53,7 +53,7 @@ class UseBook:
         if found is not None:
             if found[0] < one.most:
                 return None
-            return ClaimFact(conflict="signature.replayed" if one.most == 1 else "token.used_up")
+            return ClaimFact(conflict=one.reason)
         if self._counted(db) >= self._most_in_all:
             raise Unavailable("nonces", f"{self._most_in_all} one-time values are remembered, and none may be dropped")
         if db.execute(_TOO_MANY, (one.subject, self._most_of_one - 1)).fetchone() is None:

@@ -88,6 +88,8 @@ class KeyView:
     """The signing schemes it may be used with; empty: every one that suits its algorithm but ``compat-hmac``."""
     require: tuple[str, ...] = ()
     """What a request must show at once where it uses this key: ``key``, ``signature``, ``certificate``."""
+    megapixels: int = 0
+    """What an image may have at most, rounded up; 0: as the server has it. Only tokens for browsers have less."""
 
     def allows_scope(self, scope: str) -> bool:
         """Whether identity and key both have ``scope``; ``*`` stands for every one."""
@@ -133,6 +135,8 @@ class Uses:
     until: float
     """Unix seconds after which it is refused by itself, so that it need not be remembered any longer."""
     most: int = 1
+    reason: str = "signature.replayed"
+    """Of a refusal because it was used that often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ class ClaimFact:
     """How many times the answer under this idempotency key was recomputed before, plus one; 0 for a first request."""
     conflict: str = ""
     """``idempotency.*`` reason, where the key is in use or used up; ``rate.aborts`` after too many abandoned ones;
-    ``signature.replayed``, ``token.used_up`` or ``rate.nonces`` where :class:`Uses` were not to be had."""
+    ``rate.nonces``, or the reason of the :class:`Uses` that were not to be had."""
     holder: str = ""
     """The request id that the idempotency key belongs to, for a conflict or a replay."""
     retry_after_s: float = 0.0

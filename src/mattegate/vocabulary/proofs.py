@@ -59,6 +59,19 @@ class StatedToken:
     """``dpop`` where a DPoP proof came with it; empty otherwise."""
 
 
+class CertificateFlaw(StrEnum):
+    """Why a certificate proves nothing, whatever stands in it."""
+
+    NONE = ""
+    MALFORMED = "malformed"
+    """What a declared proxy passed on is no certificate."""
+    UNTRUSTED = "untrusted"
+    """Nobody in the trust store issued it."""
+    REVOKED = "revoked"
+    OUTDATED = "outdated"
+    """The revocation list of its issuer is older than it may be, so nobody knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownCertificate:
     """A client certificate, from our own handshake or from a declared proxy."""
@@ -74,5 +87,6 @@ class ShownCertificate:
     """Whether it may be used to authenticate clients at all."""
     by_proxy: bool = False
     """Whether a declared proxy passed it on (RFC 9440) instead of our own handshake."""
+    flaw: CertificateFlaw = CertificateFlaw.NONE
     problem: str = ""
-    """Why it does not count: what the proxy said of it, or what is wrong with its header."""
+    """What is wrong with it, in words for the operator."""

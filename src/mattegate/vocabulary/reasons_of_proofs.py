@@ -62,6 +62,7 @@ PROOFS: Final[tuple[Reason, ...]] = (
               "Ask the operator.", "forbidden: authorizer {name} denied: {why}"),
     dependency("authorizer", "the authorizer cannot be asked: {problem}"),
     dependency("keyset", "the keys of a token issuer cannot be had: {problem}"),
+    dependency("revocations", "client certificates cannot be judged: {problem}"),
     dependency("nonces", "one-time values cannot be remembered: {problem}"),
     # --- policy: what the operator's policies say of a proven caller -----------------------------------------
     forbidden("policy.denied", "Forbidden by a policy", "A policy of this server forbids it: {policy}.",

@@ -10,6 +10,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from mattegate.vocabulary.rulebook_of_tokens import OwnTokens, TokenIssuer
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -156,34 +158,6 @@ class SignatureRules:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenIssuer:
-    """Whose tokens are trusted, and what their claims come to here."""
-
-    name: str
-    issuer: str
-    """``iss``, compared letter by letter."""
-    audiences: tuple[str, ...]
-    """One of these must be in ``aud``."""
-    algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
-    types: tuple[str, ...] = ("at+jwt",)
-    """``typ``, without ``application/``."""
-    leeway_s: float = 60.0
-    most_lifetime_s: float = 86_400.0
-    binding: str = ""
-    """``dpop``, ``mtls`` or ``any``: how a token must be bound to its sender; empty: it need not be."""
-    identity_claim: str = "sub"
-    """The claim that names the identity: a stored one of that id or name, or one made for it."""
-    tier: str = "free"
-    """The tier of identities that are made for tokens."""
-    tier_claim: str = ""
-    """The claim whose value, or one of them, is looked up in ``tiers``."""
-    tiers: tuple[tuple[str, str], ...] = ()
-    scope_claim: str = "scope"
-    scopes: tuple[tuple[str, str], ...] = (("cutout", "cutout"), ("self", "self"), ("usage", "usage"))
-    """Which scope of the token stands for which of ours."""
-
-
-@dataclass(frozen=True, slots=True)
 class AuthorizerRules:
     """The operator's own authorizer, asked last."""
 
@@ -204,7 +178,7 @@ class CertificateRules:
     mode: str = "off"
     """``off``, ``optional`` or ``required``."""
     header: str = ""
-    """How declared proxies pass one on: ``client-cert`` (RFC 9440); empty: they do not."""
+    """How declared proxies pass one on: ``client-cert`` (RFC 9440) or ``x-ssl-client-cert``; empty: they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +203,7 @@ class Rulebook:
     tiers: tuple[Tier, ...] = ()
     signature: SignatureRules = SignatureRules()
     issuers: tuple[TokenIssuer, ...] = ()
+    tokens: OwnTokens = OwnTokens()
     certificate: CertificateRules = CertificateRules()
     authorizer: AuthorizerRules = AuthorizerRules()
     require: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -113,9 +113,11 @@ _PLACES: Final = (
 
 
 def _uploads(rig: Rig) -> Iterator[Request]:
-    for place, method, (kind, size) in itertools.product(_PLACES, ("POST", "PUT", "DELETE"), _KINDS):
-        yield _asked(rig, place, method, kind, size)
-    for place, method in itertools.product(_PLACES, ("GET", "HEAD", "OPTIONS", "PATCH")):
+    for method, (kind, size) in itertools.product(("POST", "PUT", "DELETE"), _KINDS):
+        yield _asked(rig, _UPLOAD, method, kind, size)
+    for place, (kind, size) in itertools.product(_PLACES[1:], _KINDS[::3]):
+        yield _asked(rig, place, "POST", kind, size)
+    for place, method in itertools.product(_PLACES, ("GET", "HEAD", "OPTIONS", "DELETE")):
         yield _asked(rig, place, method)
 
 

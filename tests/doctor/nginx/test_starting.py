@@ -66,3 +66,11 @@ def test_what_nginx_starts_with_is_not_refused(rig: Rig, server: str) -> None:
     text = _text(rig, server)
     rig.start(text)
     assert _said(text) == []
+
+
+def test_a_text_that_ends_too_early_is_told_with_its_line() -> None:
+    """What nginx could not read has a culprit: the file, the line, and what stands there."""
+    text = "http {\n server {\n  listen 80\n }\n}\n"
+    (clue,) = [clue for clue in review_tree(read_text(text)).clues if clue.cause == "config.refused"]
+    (culprit,) = clue.culprit
+    assert (culprit.file, culprit.line, culprit.text) == ("nginx.conf", 4, "}")

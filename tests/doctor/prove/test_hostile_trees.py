@@ -21,8 +21,9 @@ from mattegate.doctor.nginx.lexer import read_directives
 from mattegate.doctor.nginx.request import Request
 from mattegate.doctor.prove import sandbox
 from mattegate.doctor.prove.allowed import ALLOWED, HARMLESS
+from mattegate.doctor.prove.ground import Ground, Unrenderable
 from mattegate.doctor.prove.proof import CannotProve, Limits, prove
-from mattegate.doctor.prove.rerender import Ground, Unrenderable, render
+from mattegate.doctor.prove.rerender import render
 from tests.doctor.prove.laboratory import asking, needs_nginx, shown, tree
 
 GROUND = Ground("/private", lambda port: port + 20_000, own_network=True, confined=True, ipv6=True)

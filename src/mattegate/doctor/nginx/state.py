@@ -14,8 +14,8 @@ from mattegate.doctor.nginx.scope import Scope
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
     from mattegate.doctor.nginx.modsecurity.engine import Engines
-    from mattegate.doctor.nginx.refusing import Word
     from mattegate.doctor.nginx.modsecurity.transaction import Transaction
+    from mattegate.doctor.nginx.refusing import Word
 
 
 @dataclass(frozen=True, slots=True)

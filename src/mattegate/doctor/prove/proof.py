@@ -22,10 +22,12 @@ from mattegate.doctor.nginx.edits import BadEdit, Edit
 from mattegate.doctor.nginx.request import Request
 from mattegate.doctor.observation import Headers
 from mattegate.doctor.prove import sandbox
+from mattegate.doctor.prove.ground import Ground, Rendered, Unrenderable
 from mattegate.doctor.prove.listeners import Listener, meant_for
 from mattegate.doctor.prove.networks import Double, address_of
+from mattegate.doctor.prove.page import place
 from mattegate.doctor.prove.replay import Wire
-from mattegate.doctor.prove.rerender import Ground, Rendered, Unrenderable, place, render
+from mattegate.doctor.prove.rerender import render
 from mattegate.doctor.prove.sandbox import CannotProve, Limits, Permitted
 from mattegate.doctor.prove.standins import NoCertificates, Placeholder, certificates, shown_certificate
 from mattegate.doctor.prove.upstreams import Answer, Arrived, last_to_upstream

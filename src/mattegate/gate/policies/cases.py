@@ -139,6 +139,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _truth(value: Any) -> bool:
+    if value in ("true", "false"):  # YAML's words stay words here
+        return bool(value == "true")
     if not isinstance(value, bool):
         raise TypeError
     return value

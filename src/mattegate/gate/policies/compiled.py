@@ -61,16 +61,18 @@ class Policies:
     def __init__(self, texts: Sequence[PolicyText]) -> None:
         trees = _trees(texts)
         enforced = {name: tree for name, tree in trees.items() if SHADOW not in tree.get("annotations", {})}
-        at_head = {name: tree for name, tree in enforced.items() if not _speaks_of_body(tree)}
-        self.ids = tuple(trees)
+        self.waiting = frozenset(name for name, tree in trees.items() if _speaks_of_body(tree))
+        """Those that speak of the body."""
+        at_head = {name: tree for name, tree in enforced.items() if name not in self.waiting}
+        self.effects = {name: str(tree["effect"]) for name, tree in trees.items()}
+        """``permit`` or ``forbid``, by id."""
         self.on_trial = tuple(name for name in trees if name not in enforced)
         self.roles = tuple(sorted(set(_roles(list(trees.values())))))
         """The roles that are spoken of."""
-        self.of_the_body = any(map(_speaks_of_body, trees.values()))
         self.of_the_address = any(_mentions(tree, "address") for tree in trees.values())
         self._enforced = _Panel(enforced)
         self._at_head = self._enforced if at_head == enforced else _Panel(at_head)
-        self._permits_later = any(enforced[name]["effect"] == "permit" for name in enforced.keys() - at_head.keys())
+        self._permits_later = any(self.effects[name] == "permit" for name in enforced.keys() - at_head.keys())
         self._trial = _Panel(trees) if self.on_trial else None
 
     def judge(self, question: Question) -> Judgement:

@@ -22,6 +22,7 @@ _SHAPE: Final = "a policy reads: permit (principal, action, resource) when { con
 _FOR_ID: Final = re.compile(r"^for policy `[^`]*`, ")
 _PER_ACTION: Final = re.compile(r' for Action::"\w+"')
 _QUOTED: Final = re.compile(r"`([^`]*)`")
+_LAST_WORD: Final = re.compile(r": (\w+)$")
 _CONSEQUENCE: Final = "unable to find an applicable action"
 """Said beside the real fault of a scope, which names the word."""
 
@@ -52,7 +53,7 @@ def read_policy(policy: PolicyText) -> tuple[Tree | None, tuple[PolicyFault, ...
 
 
 def _unreadable(policy: str, problem: str) -> PolicyFault:
-    quoted = _QUOTED.search(problem)
+    quoted = _QUOTED.search(problem) or _LAST_WORD.search(problem)
     return PolicyFault(policy, f"it cannot be read: {problem}", _SHAPE, quoted[1] if quoted else "")
 
 

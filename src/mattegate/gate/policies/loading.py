@@ -25,12 +25,14 @@ def load_policies(settings: Settings) -> tuple[PolicyText, ...]:
     folder = settings.policies_dir
     if folder is None:
         return ()
-    sources = read_policies(folder)
-    texts = tuple(source.policy for source in sources)
+    files = read_policies(folder)
+    texts, faults = tuple(source.policy for source in files.sources), list(files.faults)
     try:
         Policies(texts)
     except PolicyError as error:
-        raise ConfigurationError(_placed(error.faults, sources)) from None
+        faults += placed(error.faults, files.sources)
+    if faults:
+        raise ConfigurationError(sorted(faults, key=lambda fault: (fault.origin, fault.line or 0, fault.column or 0)))
     return texts
 
 
@@ -45,12 +47,13 @@ def with_policies(examined: Examined) -> Examined:
     return examined
 
 
-def _placed(faults: Iterable[PolicyFault], sources: Iterable[PolicySource]) -> Iterator[Fault]:
+def placed(faults: Iterable[PolicyFault], sources: Iterable[PolicySource] = ()) -> Iterator[Fault]:
+    """Faults of policies as those of a configuration, each where its policy stands."""
     by_id = {source.policy.id: source for source in sources}
     for fault in faults:
-        source = by_id.get(fault.policy)
+        source, name = by_id.get(fault.policy), f"policy {fault.policy}" if fault.policy else SETTING
         if source is None:
-            yield Fault(SETTING, "policies", fault.problem, fix=fault.fix)
+            yield Fault(name, "policies", fault.problem, fix=fault.fix)
             continue
         line, column = source.place_of(fault.quoted)
-        yield Fault(f"policy {fault.policy}", str(source.file), fault.problem, line, column, fault.fix)
+        yield Fault(name, str(source.file), fault.problem, line, column, fault.fix)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mattegate.doctor.nginx.modsecurity.operators import Tested, tested
+from mattegate.doctor.nginx.modsecurity.operators import Compared, compared
 from mattegate.doctor.nginx.modsecurity.transformations import transformed
 from mattegate.doctor.nginx.modsecurity.values import Value, Values, single
 
@@ -42,13 +42,13 @@ def matched(rule: Rule, sight: Sight) -> Match:
         return Match(1, 0)
     operand = sight.expanded(rule.operand)
     excluded = [target for target in rule.targets if target.sign == "!"]
-    results: list[Tested] = []
+    results: list[Compared] = []
     for target in rule.targets:
         if target.sign != "!":
             values = _values(target, sight)
             kept = (value for key, value in values.known if not _excluded(target, key, excluded, sight))
             results += [_one(rule, value, operand) for value in kept]
-            results += [Tested(None)] if values.more else []
+            results += [Compared(None)] if values.more else []
     return _counted(results)
 
 
@@ -66,12 +66,12 @@ def _keys(target: Target, sight: Sight) -> Iterator[str]:
     return (key for key, _ in sight.values(target.collection, target.key).known)
 
 
-def _one(rule: Rule, value: Value, operand: Value) -> Tested:
-    found = tested(rule.operator, transformed(value, rule.transformations), operand)
-    return Tested(not found.holds, found.captures) if rule.negated and found.holds is not None else found
+def _one(rule: Rule, value: Value, operand: Value) -> Compared:
+    found = compared(rule.operator, transformed(value, rule.transformations), operand)
+    return Compared(not found.holds, found.captures) if rule.negated and found.holds is not None else found
 
 
-def _counted(results: list[Tested]) -> Match:
+def _counted(results: list[Compared]) -> Match:
     certain = [result for result in results if result.holds]
     possible = sum(result.holds is None for result in results)
     return Match(len(certain), possible, next((result.captures for result in reversed(certain)), ()))

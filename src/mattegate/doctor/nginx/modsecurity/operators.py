@@ -18,7 +18,7 @@ _BYTES: Final = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Compared:
     """What an operator says of one value."""
 
     holds: bool | None
@@ -26,21 +26,21 @@ class Tested:
     captures: tuple[str, ...] = ()
 
 
-def tested(name: str, value: Value, operand: Value) -> Tested:
+def compared(name: str, value: Value, operand: Value) -> Compared:
     """Whether ``@name operand`` holds for ``value``."""
     name = name.lower()
     if name in {"unconditionalmatch", "nomatch"}:
-        return Tested(name == "unconditionalmatch")
+        return Compared(name == "unconditionalmatch")
     if operand is None or value is None:
-        return Tested(None)
+        return Compared(None)
     if name in _ORDERS:
-        return Tested(_ordered(name, value, operand))
+        return Compared(_ordered(name, value, operand))
     if isinstance(value, AtLeast) or isinstance(operand, AtLeast):
-        return Tested(None)
+        return Compared(None)
     if name == "rx":
         return _matched(value, operand)
     test = _TESTS.get(name)
-    return Tested(None if test is None else test(value, operand))
+    return Compared(None if test is None else test(value, operand))
 
 
 def _ordered(name: str, value: str | AtLeast, operand: str | AtLeast) -> bool | None:
@@ -55,12 +55,12 @@ def _ordered(name: str, value: str | AtLeast, operand: str | AtLeast) -> bool | 
     return compare(value.number, limit) if beyond else None
 
 
-def _matched(value: str, pattern: str) -> Tested:
+def _matched(value: str, pattern: str) -> Compared:
     try:
         found = search(f"(?ms){_ignoring_case(pattern)}", value)
     except Untranslated:
-        return Tested(None)
-    return Tested(found is not None, (found[0], *(group or "" for group in found.groups())) if found else ())
+        return Compared(None)
+    return Compared(found is not None, (found[0], *(group or "" for group in found.groups())) if found else ())
 
 
 def _ignoring_case(pattern: str) -> str:

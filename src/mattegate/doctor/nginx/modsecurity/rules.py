@@ -6,7 +6,7 @@ What is not modelled makes a rule that is not understood: it may match, and may 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ _WITHOUT_EFFECT: Final = frozenset(
      "setuid", "deprecatevar", "phase", "status", "t", "setvar", "ctl", "skipafter", "skip", "chain", "capture"}
 )  # fmt: skip
 """Actions that decide nothing by themselves, or are read on their own."""
+_MODELLED: Final = _WITHOUT_EFFECT | DISRUPTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +43,24 @@ class Target:
 class Actions:
     """What a rule does, by name; of those that may stand there several times, all."""
 
-    pairs: tuple[tuple[str, str], ...]
+    by_name: Mapping[str, tuple[str, ...]]
+    """In the order of their first mention."""
+    disruptive: str = ""
+    """``deny``, ``block``, ``pass`` …: the last of them; empty where there is none."""
 
     def all(self, name: str) -> tuple[str, ...]:
         """The values of one kind of action."""
-        return tuple(value for key, value in self.pairs if key == name)
+        return self.by_name.get(name, ())
 
     def last(self, name: str, default: str = "") -> str:
         """The value that counts."""
-        return next(iter(reversed(self.all(name))), default)
-
-    @property
-    def disruptive(self) -> str:
-        """``deny``, ``block``, ``pass`` …; empty where there is none."""
-        return next((name for name, _ in reversed(self.pairs) if name in DISRUPTIVE), "")
+        values = self.by_name.get(name)
+        return values[-1] if values else default
 
     @property
     def strange(self) -> bool:
         """Whether one of them is not modelled."""
-        return any(name not in _WITHOUT_EFFECT | DISRUPTIVE for name, _ in self.pairs)
+        return not _MODELLED.issuperset(self.by_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,13 @@ class Marker:
 
 def actions_of(text: str) -> Actions:
     """A list of actions, as it stands in quotes."""
-    found = [(match[1].lower(), (match[2] or "").strip()) for match in _ACTION.finditer(text)]
-    return Actions(tuple((name, value[1:-1] if value[:1] == "'" == value[-1:] else value) for name, value in found))
+    found: dict[str, tuple[str, ...]] = {}
+    disruptive = ""
+    for match in _ACTION.finditer(text):
+        name, value = match[1].lower(), (match[2] or "").strip()
+        found[name] = (*found.get(name, ()), value[1:-1] if value[:1] == "'" == value[-1:] else value)
+        disruptive = name if name in DISRUPTIVE else disruptive
+    return Actions(found, disruptive)
 
 
 def rules_of(lines: Sequence[Directive]) -> Iterator[Rule | Marker]:

@@ -43,6 +43,8 @@ class Sight:
         """What a variable stands for now."""
         if "%{" in key:
             return ANYTHING
+        if collection == "TX" and key and not key.startswith("/"):
+            return self.store.named(key.lower())
         found = self.store.all() if collection == "TX" else values_of(collection, self._seen())
         if not key:
             return found

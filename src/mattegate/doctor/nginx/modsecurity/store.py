@@ -17,6 +17,10 @@ class Store:
         """Every variable."""
         return Values(tuple(self._values.items()))
 
+    def named(self, key: str) -> Values:
+        """The variable of a name in small letters; none where it is not set."""
+        return Values(((key, self._values[key]),) if key in self._values else ())
+
     def put(self, key: str, value: Value, *, sure: bool) -> None:
         """Give a variable a value."""
         self._values[key] = value if sure else None

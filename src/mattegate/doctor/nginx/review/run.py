@@ -139,7 +139,8 @@ def _not_checked(model: Model, tree: Tree, predictions: Sequence[Prediction]) ->
     if model.http is not None and not tree.faults:
         yield from (f"{says} ({place(line)})" for says, line in foreign.strangers(model.http))
     for prediction in predictions:
-        yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown)
+        told = {says for says, _ in prediction.doubts}
+        yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown if what not in told)
         yield from (f"{says} ({place(line)})" for says, line in prediction.doubts)
 
 

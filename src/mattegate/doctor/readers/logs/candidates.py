@@ -61,6 +61,8 @@ def _found(block: bytes, search: Search) -> Iterator[int]:
         yield place
         at = block.find(b"\n", found.start()) + 1
         place += 1
+        if not at:
+            return
 
 
 class Words:
