@@ -6,7 +6,8 @@ from pathlib import Path
 
 from docs.cause_pages import write_cause_pages
 from mattegate.config.example import meanings
-from mattegate.config.schema import SETTINGS, TIERS, default_of, literal, variable_of
+from mattegate.config.issuers import KEYS as ISSUER_KEYS
+from mattegate.config.schema import ISSUERS, SETTINGS, TABLES, TIERS, default_of, literal, variable_of
 from mattegate.config.settings import Settings
 from mattegate.config.tiers import KEYS, words_of
 from mattegate.cutout.models.catalogue import built_in
@@ -62,8 +63,8 @@ def settings_page() -> str:
         "| setting | default | environment | meaning |",
         "|---|---|---|---|",
     ]
-    lines += [_setting_row(name, told[name]) for name in SETTINGS if name != TIERS]
-    return "\n".join([*lines, *_tier_lines(told[TIERS])]) + "\n"
+    lines += [_setting_row(name, told[name]) for name in SETTINGS if name not in TABLES]
+    return "\n".join([*lines, *_tier_lines(told[TIERS]), *_issuer_lines(told[ISSUERS])]) + "\n"
 
 
 def _setting_row(name: str, meaning: str) -> str:
@@ -87,6 +88,11 @@ def _tier_lines(meaning: str) -> list[str]:
         words = [f"{word} = {literal(value)}" for word, value in words_of(tier).items()]
         lines += [f"[tiers.{tier.name}]", *words, ""]
     return [*lines[:-1], "```"]
+
+
+def _issuer_lines(meaning: str) -> list[str]:
+    lines = ["", "## Issuers", "", meaning, "", "| under `[tokens.issuers.NAME]` | meaning |", "|---|---|"]
+    return [*lines, *(f"| `{word}` | {told} |" for word, told in ISSUER_KEYS.items())]
 
 
 def models_page() -> str:

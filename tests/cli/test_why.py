@@ -251,3 +251,11 @@ def test_ids_are_found_in_what_people_paste(text: str, found: list[str]) -> None
 def test_no_text_breaks_the_reading(text: str) -> None:
     """Anything can be piped in."""
     assert isinstance(ids_in(text + "\n{" + text), list)
+
+
+def test_a_path_that_a_proxy_rewrote_is_shown_as_it_received_it(book: Records, ask: Why) -> None:
+    """An operator who greps nginx's log for the path of a record finds it."""
+    record = decided(DENYING, original_uri="/api/background/v1/remove-bg?size=full")
+    book.append(record, proven=False)
+    assert "a proxy received it as /api/background/v1/remove-bg?size=full (X-Original-URI)" in ask(ID).output
+    assert json.loads(ask(ID, "--json").output)["original_uri"] == "/api/background/v1/remove-bg?size=full"

@@ -18,10 +18,11 @@ import typer
 from mattegate.cli.context import Invocation
 from mattegate.cli.rendering import shown, tell_faults
 from mattegate.config.example import example_toml
+from mattegate.config.issuers import spell_issuer
 from mattegate.config.load import Examined, Fault, examine
 from mattegate.config.masking import masked
 from mattegate.config.notable import Note, notable
-from mattegate.config.schema import SETTINGS, TIERS, value_of
+from mattegate.config.schema import ISSUERS, SETTINGS, TABLES, TIERS, value_of
 from mattegate.config.settings import Settings
 from mattegate.config.tiers import spell
 from mattegate.gate.policies.loading import with_policies
@@ -126,10 +127,15 @@ def _tell(faults: tuple[Fault, ...], notes: tuple[Note, ...], file: Path | None)
 
 
 def _rows(settings: Settings, origins: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    rows = {name: _row(masked(name, value_of(settings, name)), name, origins) for name in SETTINGS if name != TIERS}
+    rows = {
+        name: _row(masked(name, value_of(settings, name)), name, origins) for name in SETTINGS if name not in TABLES
+    }
     for tier in settings.tiers:
         name = f"{TIERS}.{tier.name}"
         rows[name] = _row(spell(tier), name, origins)
+    for issuer in settings.tokens.issuers:
+        name = f"{ISSUERS}.{issuer.name}"
+        rows[name] = _row(spell_issuer(issuer), name, origins)
     return rows
 
 

@@ -18,7 +18,7 @@ from typing import Final, TextIO
 from mattegate.config.load import Examined, Fault, examine
 from mattegate.config.masking import masked
 from mattegate.config.notable import Note, notable
-from mattegate.config.schema import SETTINGS, TIERS, value_of
+from mattegate.config.schema import SETTINGS, TABLES, value_of
 from mattegate.config.settings import Settings
 from mattegate.doctor.answer import Answer, Certainty, Culprit, Finding, Verdict
 from mattegate.doctor.causes import causes
@@ -101,7 +101,7 @@ def _unwise(notes: Sequence[Note], examined: Examined, file: Path | None) -> Ite
 def _given(note: Note, examined: Examined, file: Path | None) -> Culprit:
     """Where it was set, with what it amounts to."""
     origin = examined.origins.get(note.setting)
-    if note.setting not in SETTINGS or note.setting == TIERS:
+    if note.setting not in SETTINGS or note.setting in TABLES:
         value = note.what
     else:
         value = f"{note.setting} = {_masked(note.setting, examined.settings)}"

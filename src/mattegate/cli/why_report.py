@@ -14,6 +14,7 @@ from rich.text import Text
 from mattegate import __version__
 from mattegate.cli.rendering import shown
 from mattegate.config.settings import Settings
+from mattegate.gate.case import proven_keys
 from mattegate.gate.explain import SHADOW_MARK, Line, checks, lines
 from mattegate.gate.replay import replay
 from mattegate.gate.rules import Rules
@@ -21,7 +22,7 @@ from mattegate.gate.wording import moment_text, untellable
 from mattegate.ledger.protocols import Record, Sealed
 from mattegate.ledger.records_reading import RecordReader
 from mattegate.vocabulary.decision import Finding
-from mattegate.vocabulary.facts import Plain
+from mattegate.vocabulary.facts import KeyView, Plain
 from mattegate.vocabulary.reasons import REASONS
 from mattegate.vocabulary.rulebook import Rulebook
 
@@ -170,15 +171,15 @@ def _told(code: str, facts: dict[str, Plain]) -> Told:
 
 
 def _record_json(record: Record, explained: Explained) -> dict[str, Any]:
-    fact = record.facts.credential
-    key = fact.key if fact else None
+    key, proven = _shown_key(record)
     return {
         "method": record.attempt.method,
         "path": record.attempt.path,
+        "original_uri": record.attempt.original_uri,
         "address": record.address,
         "key": key.id if key else "",
         "identity": key.identity.name if key else "",
-        "proven": fact is not None and fact.proven,
+        "proven": proven,
         "client_request_id": record.attempt.client_request_id,
         "ms": record.ms,
         "checks": [
@@ -211,19 +212,31 @@ def _circumstances(record: Record) -> Iterator[str]:
     attempt = record.attempt
     host = f" at {attempt.host}" if attempt.host else ""
     yield f"{attempt.method} {attempt.path}{host} from {record.address or 'nowhere'}"
+    if attempt.original_uri and attempt.original_uri.partition("?")[0] != attempt.path:
+        yield f"a proxy received it as {attempt.original_uri} (X-Original-URI)"
     yield f"{moment_text(record.at)} · {record.ms:g} ms · {_caller(record)}"
     if attempt.client_request_id:
         yield f"the caller's own id: {attempt.client_request_id}"
 
 
 def _caller(record: Record) -> str:
-    fact = record.facts.credential
-    if fact is None:
+    facts = record.facts
+    if all(fact is None for fact in (facts.credential, facts.signature, facts.token, facts.certificate)):
         return "no credential was looked up"
-    if fact.key is None:
+    key, proven = _shown_key(record)
+    if key is None:
         return "no key of that id is known"
-    proven = "" if fact.proven else " (possession not proven)"
-    return f"key {fact.key.id} of {fact.key.identity.name}, tier {fact.key.identity.tier}{proven}"
+    told = "" if proven else " (possession not proven)"
+    return f"key {key.id} of {key.identity.name}, tier {key.identity.tier}{told}"
+
+
+def _shown_key(record: Record) -> tuple[KeyView | None, bool]:
+    """The key that was proven, or else the one that was only named."""
+    facts = record.facts
+    if keys := proven_keys(facts):
+        return keys[0], True
+    named = (fact.key for fact in (facts.credential, facts.token, facts.signature) if fact is not None)
+    return next((key for key in named if key is not None), None), False
 
 
 def _trace(findings: Sequence[Finding]) -> Iterator[Text]:

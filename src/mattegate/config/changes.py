@@ -7,7 +7,9 @@ from typing import Final
 from mattegate.config.schema import SETTINGS, value_of
 from mattegate.config.settings import Settings
 
-_SECTIONS_AT_ONCE: Final = frozenset({"network", "hosts", "flood", "cors", "policies", "signatures", "require", "authorizer"})
+_SECTIONS_AT_ONCE: Final = frozenset(
+    {"network", "hosts", "flood", "cors", "policies", "signatures", "require", "authorizer"}
+)
 
 AT_ONCE: Final = frozenset(
     {setting for setting in SETTINGS if setting.partition(".")[0] in _SECTIONS_AT_ONCE}

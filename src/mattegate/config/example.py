@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from mattegate.config import settings as settings_module
-from mattegate.config.schema import SETTINGS, TIERS, default_of, example_of, literal
+from mattegate.config.issuers import KEYS as ISSUER_KEYS
+from mattegate.config.schema import ISSUERS, SETTINGS, TABLES, TIERS, default_of, example_of, literal
 from mattegate.config.settings import Settings
 from mattegate.config.tiers import KEYS, words_of
 
@@ -59,14 +60,14 @@ def example_toml() -> str:
     ]
     section = ""
     for setting in sorted(SETTINGS, key=lambda name: "." in name):  # settings of no section must stand first
-        if setting == TIERS:
+        if setting in TABLES:
             continue
         name, dot, last = setting.rpartition(".")
         if dot and name != section:
             section = name
             lines += ["", "", *_comment(told[section]), f"[{section}]"]
         lines += ["", *_comment(told[setting]), *_setting(setting, last)]
-    return "\n".join([*lines, *_tiers()]) + "\n"
+    return "\n".join([*lines, *_tiers(), *_issuers()]) + "\n"
 
 
 def _setting(setting: str, name: str) -> Iterator[str]:
@@ -86,6 +87,14 @@ def _tiers() -> Iterator[str]:
     for tier in Settings().tiers:
         yield from ("", f"# [{TIERS}.{tier.name}]")
         yield from (f"# {word} = {literal(value)}" for word, value in words_of(tier).items())
+
+
+def _issuers() -> Iterator[str]:
+    yield from ("", "", "# Issuers whose tokens are taken: one section each.")
+    for word, meaning in ISSUER_KEYS.items():
+        yield from _comment(f"{word}: {meaning.replace('`', '')}")
+    yield from ("", f"# [{ISSUERS}.okta]", '# issuer = "https://id.example.com"')
+    yield '# audiences = ["https://api.example.com"]'
 
 
 def _comment(text: str) -> list[str]:

@@ -8,29 +8,33 @@ right by itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Final
 
 from mattegate.config.faults import ConfigurationError, Fault
+from mattegate.config.issuers import IssuerSpellingError, read_issuer
 from mattegate.config.masking import shown_name
 from mattegate.config.rules import Problem, problems_of
 from mattegate.config.schema import (
     ENVIRONMENT_PREFIX,
+    ISSUERS,
     OTHER_VARIABLES,
     SETTINGS,
+    TABLES,
     TIERS,
     UnfitError,
     build,
     coerce,
     default_of,
+    table_of,
 )
 from mattegate.config.settings import Settings
 from mattegate.config.sources import Given, from_environment, from_file, from_flags
 from mattegate.config.tiers import TierSpellingError, read_tier
 from mattegate.config.together import Together, broken_rules
-from mattegate.vocabulary.rulebook import Tier
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -97,28 +101,30 @@ class _Collector:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self._values: dict[str, object] = {}
-        self._tiers: dict[str, Tier] = {}
+        self._tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+        """By the name of the table; one that cannot be used is none."""
         self._last: dict[str, Given] = {}
         """Who set each setting last; faulty ones too."""
         self._wrong: set[str] = set()
 
     def take(self, given: Given) -> None:
         """Judge one value by itself."""
-        found = list(self._tier(given) if given.setting.startswith(f"{TIERS}.") else self._value(given))
+        table = table_of(given.setting)
+        found = list(self._table(given, table) if table else self._value(given))
         self.faults += found
         self._last[given.setting] = given
         if found:
-            self._wrong.add(given.setting.partition(".")[0] if given.setting.startswith(TIERS) else given.setting)
+            self._wrong.add(table or given.setting)
 
     def finish(self) -> Examined:
         """Judge everything together."""
-        settings = build({**self._values, TIERS: self._merged()})
+        settings = build({**self._values, **{table: self._merged(table) for table in TABLES}})
         wrong = frozenset(self._wrong | {fault.setting for fault in self.faults})
         for rule, problem in broken_rules(settings, wrong=wrong):
             self.faults.append(self._rule_fault(rule, problem))
         self.faults.sort(key=lambda fault: (fault.line is None, fault.line or 0, fault.column or 0))
-        # A tier that cannot be used has no name either: a key may have been put there by mistake.
-        named = {*SETTINGS, *(f"{TIERS}.{name}" for name in self._tiers)}
+        # A table that cannot be used has no name either: a key may have been put there by mistake.
+        named = {*SETTINGS, *(f"{table}.{name}" for table, known in self._tables.items() for name in known)}
         origins = {setting: _origin(given) for setting, given in self._last.items() if setting in named}
         return Examined(settings, MappingProxyType(origins), tuple(self.faults))
 
@@ -134,22 +140,24 @@ class _Collector:
         for problem in problems:
             yield _at(given, problem)
 
-    def _tier(self, given: Given) -> Iterator[Fault]:
-        name = given.setting.partition(".")[2]
+    def _table(self, given: Given, table: str) -> Iterator[Fault]:
+        name = given.setting.removeprefix(f"{table}.")
         assert isinstance(given.value, Mapping)
         try:
-            self._tiers[name] = read_tier(name, given.value)
+            self._tables[table][name] = _READERS[table](name, given.value)
         except ExceptionGroup as group:
-            yield from (_tier_fault(given, name, bad) for bad in group.exceptions if isinstance(bad, TierSpellingError))
+            yield from (_table_fault(given, table, name, bad) for bad in group.exceptions if isinstance(bad, _BAD))
 
-    def _merged(self) -> tuple[Tier, ...]:
-        """The given tiers in the place of the others of their names, new ones behind."""
-        base = self._values.get(TIERS, default_of(TIERS))
+    def _merged(self, table: str) -> tuple[Any, ...]:
+        """The given tables in the place of the others of their names, new ones behind."""
+        base = self._values.get(table, default_of(table))
         assert isinstance(base, tuple)
-        return tuple(({tier.name: tier for tier in base} | self._tiers).values())
+        return tuple(({one.name: one for one in base} | self._tables[table]).values())
 
     def _rule_fault(self, rule: Together, problem: Problem) -> Fault:
-        given = next((self._last[setting] for setting in rule.settings if setting in self._last), None)
+        last = self._last
+        named = (name for setting in rule.settings for name in last if setting in {name, table_of(name)})
+        given = next((last[name] for name in named), None)
         if given is None:
             return Fault(rule.settings[0], "defaults", problem.text, fix=problem.fix)
         return _at(given, problem)
@@ -163,9 +171,13 @@ def _at(given: Given, problem: Problem) -> Fault:
     return given.fault(text, problem.fix, *below)
 
 
-def _tier_fault(given: Given, name: str, bad: TierSpellingError) -> Fault:
+_BAD: Final = (TierSpellingError, IssuerSpellingError)
+_READERS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Any]]] = {TIERS: read_tier, ISSUERS: read_issuer}
+
+
+def _table_fault(given: Given, table: str, name: str, bad: TierSpellingError | IssuerSpellingError) -> Fault:
     words: Iterable[str] = (shown_name(str(part)) for part in bad.at[:1])
-    return given.fault(bad.problem, bad.fix, *bad.at, name=".".join((TIERS, shown_name(name), *words)))
+    return given.fault(bad.problem, bad.fix, *bad.at, name=".".join((table, shown_name(name), *words)))
 
 
 def _origin(given: Given) -> str:

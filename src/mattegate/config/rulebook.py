@@ -10,7 +10,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
 from typing import Final
+from urllib.parse import urlsplit
 
+from mattegate.config.issuers import issuer_of
 from mattegate.config.networks import read_network, shown_network
 from mattegate.config.origins import normal_origin
 from mattegate.config.settings import (
@@ -24,6 +26,7 @@ from mattegate.config.settings import (
 )
 from mattegate.config.tiers import PROOFS
 from mattegate.vocabulary.rulebook import (
+    AuthorizerRules,
     CertificateRules,
     CorsRules,
     CredentialRules,
@@ -36,6 +39,7 @@ from mattegate.vocabulary.rulebook import (
     SignatureRules,
     TransportRules,
 )
+from mattegate.vocabulary.rulebook_of_tokens import OwnTokens
 
 _BRANDED: Final = re.compile(r"(?P<brand>(?:[A-Za-z]{2,8}[-_]){1,2})(?P<rest>[A-Za-z0-9]{8,})")
 
@@ -69,8 +73,11 @@ def build_rulebook(
         credential=_credential(settings, foreign_keys, foreign_prefixes),
         tiers=settings.tiers,
         signature=_signature(settings.signatures),
+        authorizer=_authorizer(settings.authorizer),
         certificate=CertificateRules(settings.certificates.mode, settings.certificates.header),
         require=tuple(_required(settings.require)),
+        issuers=settings.tokens.issuers,
+        tokens=_tokens(settings),
         policies=policies,
     )
 
@@ -155,6 +162,24 @@ def _signature(signatures: SignatureSettings) -> SignatureRules:
     )
 
 
+def authorizer_name(authorizer: AuthorizerSettings) -> str:
+    """What records call it: the callable, or the address without its path, which may be a secret; empty: none."""
+    if not authorizer.url:
+        return authorizer.callable
+    parts = urlsplit(authorizer.url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def _authorizer(authorizer: AuthorizerSettings) -> AuthorizerRules:
+    return AuthorizerRules(
+        name=authorizer_name(authorizer),
+        sources=_once(map(str.lower, authorizer.sources)),
+        most_ttl_s=authorizer.ttl_s,
+        timeout_s=authorizer.timeout_s,
+        except_routes=_once(authorizer.except_routes),
+    )
+
+
 _ROUTES: Final = {"keys": ("keys", "key", "key_rotate")}
 """Settings that are for several routes."""
 
@@ -165,6 +190,17 @@ def _required(require: RequireSettings) -> Iterator[tuple[str, tuple[str, ...]]]
         if proofs := getattr(require, field.name):
             ordered = tuple(proof for proof in PROOFS if proof in proofs)
             yield from ((route, ordered) for route in _ROUTES.get(field.name, (field.name,)))
+
+
+def _tokens(settings: Settings) -> OwnTokens:
+    tokens = settings.tokens
+    return OwnTokens(
+        issuer=issuer_of(settings),
+        enabled=tokens.enabled,
+        binding=tokens.binding,
+        scopes=_once(tokens.scopes),
+        proof_nonce=tokens.proof_nonce,
+    )
 
 
 def _networks(texts: Iterable[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from mattegate.config.issuers import UNTOKENED
 from mattegate.config.networks import NetworkSpellingError, read_network
 from mattegate.config.origins import OriginSpellingError, normal_origin
 from mattegate.config.schema import SETTINGS
@@ -178,6 +179,30 @@ _COMPONENT: Final = _matches(
     "neither a derived component (RFC 9421, section 2.2) nor the name of a header in small letters",
     "such as @method, @authority, @path or content-type",
 )
+_ROUTE: Final = _one_of("cutout", "whoami", "decision", "usage", "keys", "key", "key_rotate", "app")
+_CALLABLE: Final = _matches(
+    r"([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?",
+    "not a module and what is in it, with a colon between",
+    "such as authorizer:decide",
+)
+_SECRET_HEADERS: Final = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "cookie", "dpop", "signature", "x-signature"}
+)
+
+
+def _source(text: str) -> Problem | None:
+    """One of what an authorizer may go by; it never sees what a request proves itself with."""
+    name = text.lower()
+    if name in {"identity", "key", "address", "origin"}:
+        return None
+    header = name.removeprefix("header:")
+    if header == name or _HEADER(header):
+        return Problem(f"{text!r} is none of identity, key, address, origin, header:NAME", "such as header:x-tenant")
+    if header in _SECRET_HEADERS:
+        return Problem(f"{header} holds a secret, which an authorizer is not shown", "use identity or key")
+    return None
+
+
 _MAIL: Final = _matches(r"[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}", "not a mail address", "such as operator@example.com")
 
 _WHOLE: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
@@ -251,9 +276,24 @@ _WHOLE: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
         ),
         "signatures.region": (_SCOPE_PART,),
         "signatures.service": (_SCOPE_PART,),
+        "tokens.issuer": (
+            _url("http", "https", shown="https://api.example.com, without query and without / at its end"),
+            _matches(
+                r"([^?#]*[^?#/])?", "no query, no fragment, and no / at its end", "such as https://api.example.com"
+            ),
+        ),
+        "tokens.minutes": (_POSITIVE, _at_most(60, "an access token is good for at most 60 minutes")),
+        "tokens.scopes": (_FILLED,),
+        "tokens.binding": (_one_of("none", "dpop", "mtls", "any"),),
+        "tokens.browser_minutes": (_POSITIVE, _at_most(10, "a token in a web page is good for at most 10 minutes")),
+        "tokens.browser_images": (_POSITIVE,),
         "signatures.tag": (
             _matches(r"[ !#-\[\]-~]{0,64}", "at most 64 printable ASCII characters, no quotes", "such as mattegate"),
         ),
+        "authorizer.callable": (_CALLABLE,),
+        "authorizer.url": (_url("http", "https", shown="https://HOST/PATH"),),
+        "authorizer.ttl_s": (_at_most(86_400, "an answer is remembered for a day (86400) at most"),),
+        "authorizer.timeout_s": (_POSITIVE, _at_most(30, "callers wait for it, so it is at most 30 seconds")),
         "limits.store": (_one_of("memory", "sqlite", "redis"),),
         "limits.redis_url": (_redis_url,),
         "limits.on_loss": (_one_of("refuse", "local"),),
@@ -271,6 +311,10 @@ _WHOLE: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
             ),
         ),
         "notices.smtp_port": (_POSITIVE, _PORT),
+        "outbound.ports": (_FILLED,),
+        "outbound.connect_s": (_POSITIVE,),
+        "outbound.stall_s": (_POSITIVE,),
+        "outbound.total_s": (_POSITIVE,),
         "log.file": (_says(lambda path: path is None or not path.is_dir(), "it is a folder, not a file"),),
     }
 )
@@ -300,10 +344,24 @@ _EACH: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
         ),
         "keys.environments": (_one_of("prod", "test"),),
         "signatures.components": (_COMPONENT,),
+        "tokens.scopes": (
+            _matches(r"[!#-\[\]-~]{1,64}", "not a scope (RFC 6749, section 3.3)", "such as cutout"),
+            _says(
+                lambda scope: scope not in UNTOKENED,
+                "a token cannot give every scope, nor keys: what they make outlives it",
+                'such as ["cutout", "self", "usage"]',
+            ),
+        ),
         **dict.fromkeys(
             (setting for setting in SETTINGS if setting.startswith("require.")),
             (_one_of("key", "signature", "certificate"),),
         ),
+        "upload.url_hosts": (_host_name,),
+        "authorizer.sources": (_source,),
+        "authorizer.except_routes": (_ROUTE,),
+        "outbound.allow_networks": (_network,),
+        "outbound.allow_hosts": (_host_name,),
+        "outbound.ports": (_says(lambda port: 0 < port < 65_536, "a port is 1 to 65535"),),
         "notices.mail_to": (_MAIL,),
         "api_keys": (_foreign_key,),
     }

@@ -23,7 +23,9 @@ OTHER_VARIABLES: Final = frozenset({"MATTEGATE_TEST_CACHE", "MATTEGATE_ADMIN_TOK
 """Environment variables with our prefix that are no settings; ``MATTEGATE_HOME`` is the setting ``home``."""
 
 TIERS: Final = "tiers"
-"""The one setting that is spelled as tables, one a tier."""
+ISSUERS: Final = "tokens.issuers"
+TABLES: Final = (TIERS, ISSUERS)
+"""The settings that are spelled as tables, one a tier, one an issuer."""
 
 
 def _walk(kind: type, path: str) -> Iterator[tuple[str, Any]]:
@@ -42,7 +44,7 @@ SETTINGS: Final[Mapping[str, Any]] = MappingProxyType(dict(_walk(Settings, "")))
 SECTIONS: Final = frozenset(name.partition(".")[0] for name in SETTINGS if "." in name)
 
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
-    {ENVIRONMENT_PREFIX + name.replace(".", "_").upper(): name for name in SETTINGS if name != TIERS}
+    {ENVIRONMENT_PREFIX + name.replace(".", "_").upper(): name for name in SETTINGS if name not in TABLES}
 )
 """The setting that each environment variable is for."""
 
@@ -53,7 +55,6 @@ _EXAMPLES: Final[Mapping[str, object]] = MappingProxyType(
         "server.prefix": "/api",
         "server.tls_certificate": "/etc/mattegate/tls/chain.pem",
         "server.tls_key": "/etc/mattegate/tls/key.pem",
-        "certificates.mode": "required",
         "certificates.trust_store": "/etc/mattegate/tls/clients-ca.pem",
         "certificates.revocation_lists": ("/etc/mattegate/tls/clients-crl.pem",),
         "certificates.header": "client-cert",
@@ -81,6 +82,7 @@ _EXAMPLES: Final[Mapping[str, object]] = MappingProxyType(
         "authorizer.except_routes": ("whoami", "usage"),
         "outbound.allow_networks": ("10.20.0.0/16",),
         "outbound.allow_hosts": ("hooks.internal.example.com",),
+        "tokens.issuer": "https://api.example.com",
         "limits.redis_url": "redis://127.0.0.1:6379/0",
         "notices.webhook_url": "https://hooks.example.com/mattegate",
         "notices.mail_to": ("operator@example.com",),
@@ -89,6 +91,11 @@ _EXAMPLES: Final[Mapping[str, object]] = MappingProxyType(
         "api_keys": ("ACME-20-random-characters",),
     }
 )
+
+
+def table_of(setting: str) -> str:
+    """Which of :data:`TABLES` the table ``setting`` (``tiers.NAME``) belongs to; empty: to none."""
+    return next((table for table in TABLES if setting.startswith(f"{table}.")), "")
 
 
 def default_of(setting: str) -> object:
@@ -172,7 +179,7 @@ def alike_variable(name: str) -> str | None:
     close = get_close_matches(name, VARIABLES, n=1, cutoff=0.85)
     last = "_" + name.removeprefix(ENVIRONMENT_PREFIX)
     namesakes = [variable for variable in VARIABLES if variable.endswith(last)]
-    meant = [variable_of(setting)] if setting and setting != TIERS else []
+    meant = [variable_of(setting)] if setting and setting not in TABLES else []
     return next(iter([*close, *namesakes, *meant]), None)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from mattegate.vocabulary.formats import ImageFormat
 from mattegate.vocabulary.options import Numerics, Refine
 from mattegate.vocabulary.rulebook import Limit, Tier
+from mattegate.vocabulary.rulebook_of_tokens import TokenIssuer
 
 MB = 1_000_000
 
@@ -323,6 +324,30 @@ class AuthorizerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSettings:
+    """Access tokens: those that this server gives, and those of the issuers under [tokens.issuers.NAME]."""
+
+    enabled: bool = False
+    """Whether this server gives tokens of its own: at /oauth2/token, and for web pages at /v1/browser-tokens."""
+    issuer: str = ""
+    """What its tokens name as issuer and audience: the address of the API. Empty: the first of cors.public_urls."""
+    minutes: int = 10
+    """How long an access token is good: at most 60."""
+    scopes: tuple[str, ...] = ("cutout", "self", "usage")
+    """What access tokens may give."""
+    binding: str = "none"
+    """What access tokens must be bound to: dpop, mtls, any, or none."""
+    proof_nonce: bool = False
+    """Whether every DPoP proof must hold a nonce of this server."""
+    browser_minutes: int = 10
+    """How long a token for a page may be good: at most 10."""
+    browser_images: int = 100
+    """How many images a token for a page may be for."""
+    issuers: tuple[TokenIssuer, ...] = ()
+    """Whose tokens are taken here: one table each, under [tokens.issuers.NAME]."""
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSettings:
     """Where limits are counted."""
 
@@ -420,6 +445,7 @@ class Settings:
     policies: PolicySettings = PolicySettings()
     keys: KeySettings = KeySettings()
     signatures: SignatureSettings = SignatureSettings()
+    tokens: TokenSettings = TokenSettings()
     require: RequireSettings = RequireSettings()
     authorizer: AuthorizerSettings = AuthorizerSettings()
     limits: LimitSettings = LimitSettings()

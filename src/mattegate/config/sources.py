@@ -13,9 +13,11 @@ from mattegate.config.faults import Fault
 from mattegate.config.masking import SECRET, shown_name
 from mattegate.config.schema import (
     ENVIRONMENT_PREFIX,
+    ISSUERS,
     OTHER_VARIABLES,
     SECTIONS,
     SETTINGS,
+    TABLES,
     TIERS,
     VARIABLES,
     alike,
@@ -24,6 +26,7 @@ from mattegate.config.schema import (
     flag_of,
     is_list,
     spelled,
+    variable_of,
 )
 from mattegate.config.toml_text import read_toml
 from mattegate.config.yaml_text import read_yaml
@@ -37,7 +40,7 @@ class Given:
     """One value that somebody has set."""
 
     setting: str
-    """A dotted name, known or not; ``tiers.NAME`` for the table of a tier."""
+    """A dotted name, known or not; ``tiers.NAME`` or ``tokens.issuers.NAME`` for one table."""
     value: object
     origin: str
     syntax: str
@@ -122,6 +125,17 @@ def _read_either(text: str) -> Document:
     raise max(objections, key=lambda error: error.place or Place(0, 0))  # who came farther was the right one
 
 
+_TABLES: Final = {
+    TIERS: ("a tier", '[tiers.free] with rate = "20/min" below', 'tiers: free: rate: "20/min"'),
+    ISSUERS: (
+        "an issuer",
+        '[tokens.issuers.okta] with issuer = "https://id.example.com" below',
+        'tokens: issuers: okta: issuer: "https://id.example.com"',
+    ),
+}
+"""What one table is, and how it is written in TOML and in YAML."""
+
+
 class _Walk:
     """Goes down a document and tells settings from everything else."""
 
@@ -133,7 +147,7 @@ class _Walk:
     def settings(self) -> Iterator[Given]:
         for key, value in self._document.values.items():
             if key == TIERS:
-                yield from self._tiers(value)
+                yield from self._tables((TIERS,), value)
             elif key in SETTINGS and "." not in key:
                 yield from self._setting((key,), value)
             elif key in SECTIONS:
@@ -148,21 +162,25 @@ class _Walk:
             self._fault((section,), section, "it is a section and holds settings", _section_fix(section, self._syntax))
             return
         for key, item in value.items():
-            if f"{section}.{key}" in SETTINGS:
+            if f"{section}.{key}" == ISSUERS:
+                yield from self._tables((section, key), item)
+            elif f"{section}.{key}" in SETTINGS:
                 yield from self._setting((section, key), item)
             else:
                 self._unknown((section, key), item)
 
-    def _tiers(self, value: object) -> Iterator[Given]:
-        fix = '[tiers.free] with rate = "20/min" below' if self._syntax == "toml" else 'tiers: free: rate: "20/min"'
+    def _tables(self, path: tuple[str, ...], value: object) -> Iterator[Given]:
+        setting = ".".join(path)
+        one, *spellings = _TABLES[setting]
+        fix = spellings[self._syntax != "toml"]
         if not isinstance(value, dict):
-            self._fault((TIERS,), TIERS, "it holds one section for each tier", fix)
+            self._fault(path, setting, f"it holds one section for each {one.split()[-1]}", fix)
             return
         for name, table in value.items():
             if isinstance(table, dict):
-                yield self._given((TIERS, name), table, f"{TIERS}.{name}")
+                yield self._given((*path, name), table, f"{setting}.{name}")
             else:
-                self._fault((TIERS, name), f"{TIERS}.{shown_name(name)}", "a tier is a section of its own", fix)
+                self._fault((*path, name), f"{setting}.{shown_name(name)}", f"{one} is a section of its own", fix)
 
     def _setting(self, path: tuple[str, ...], value: object) -> Iterator[Given]:
         given = self._given(path, value, ".".join(path))
@@ -189,7 +207,7 @@ class _Walk:
             fix = "mattegate config example shows every setting" if plain else "callers' keys go into the list api_keys"
             self._fault(path, name, "no such setting", fix)
         else:
-            fix = "for example: " + spelled(meant, example_of(meant), self._syntax) if meant != TIERS else ""
+            fix = "for example: " + spelled(meant, example_of(meant), self._syntax) if meant not in TABLES else ""
             self._fault(path, name, f"no such setting; did you mean {meant}?", fix)
 
     def _given(self, path: tuple[str, ...], value: object, setting: str) -> Given:
@@ -236,6 +254,8 @@ def from_environment(environ: Mapping[str, str], faults: list[Fault]) -> Iterato
             yield Given(VARIABLES[name], _split(VARIABLES[name], value), name, "environment")
         elif name.startswith(ENVIRONMENT_PREFIX + TIERS.upper()):
             faults.append(Fault(name, "environment", "tiers are set in the file", fix="[tiers.NAME]"))
+        elif name.startswith(variable_of(ISSUERS)):
+            faults.append(Fault(name, "environment", "issuers are set in the file", fix="[tokens.issuers.NAME]"))
         elif name.startswith(ENVIRONMENT_PREFIX) and name not in OTHER_VARIABLES:
             meant = alike_variable(name)
             hint = f"; did you mean {meant}?" if meant else ""

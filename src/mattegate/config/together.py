@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from mattegate.config.issuers import issuer_of
 from mattegate.config.networks import is_everybody, read_network
 from mattegate.config.rules import Problem
 from mattegate.config.settings import Settings
@@ -97,6 +98,36 @@ def _tier_exists(setting: str, named: Callable[[Settings], str]) -> Together:
     return Together((setting, "tiers"), broken)
 
 
+def _own_issuer(settings: Settings) -> Problem | None:
+    if settings.tokens.enabled and not issuer_of(settings):
+        return Problem(
+            "tokens name the address of the API, and nobody says what that is",
+            'such as issuer = "https://api.example.com" under [tokens], or cors.public_urls',
+        )
+    return None
+
+
+def _issuers_tiers(settings: Settings) -> Problem | None:
+    names = [tier.name for tier in settings.tiers]
+    for issuer in settings.tokens.issuers:
+        named = [tier for _, tier in issuer.tiers] + ([issuer.tier] if issuer.prefix else [])
+        if unknown := next((tier for tier in named if tier not in names), ""):
+            return Problem(f"{issuer.name}: there is no tier {unknown!r}", "use one of " + ", ".join(names))
+    return None
+
+
+def _issuers_apart(settings: Settings) -> Problem | None:
+    issuers = settings.tokens.issuers
+    if own := next((one.name for one in issuers if one.issuer == issuer_of(settings)), ""):
+        return Problem(f"{own} is this server itself", "remove it: tokens of this server are taken anyway")
+    prefixes = Counter(one.prefix for one in issuers if one.prefix)
+    if double := next((prefix for prefix, times in prefixes.items() if times > 1), ""):
+        return Problem(
+            f"two issuers call identities {double!r}, so one could speak for the other's", "use two prefixes"
+        )
+    return None
+
+
 def _prefixes_apart(settings: Settings) -> Problem | None:
     one, other = settings.keys.prefix_prod, settings.keys.prefix_test
     if one.startswith(other) or other.startswith(one):
@@ -138,6 +169,12 @@ def _proxies_are_somebody(settings: Settings) -> Problem | None:
     )
 
 
+def _one_authorizer(settings: Settings) -> Problem | None:
+    if not (settings.authorizer.callable and settings.authorizer.url):
+        return None
+    return Problem("authorizer.callable and authorizer.url are both set, and one of them is asked", "remove one")
+
+
 TOGETHER: Final[tuple[Together, ...]] = (
     Together(("admin.port", "server.port", "admin.enabled"), _ports),
     Together(("server.tls_certificate", "server.tls_key"), _both_tls_files),
@@ -152,9 +189,13 @@ TOGETHER: Final[tuple[Together, ...]] = (
     _tier_exists("keys.import_tier", lambda settings: settings.keys.import_tier),
     _tier_exists("keys.unsafe_anonymous", lambda settings: settings.keys.unsafe_anonymous),
     Together(("keys.prefix_prod", "keys.prefix_test"), _prefixes_apart),
+    Together(("tokens.enabled", "tokens.issuer", "cors.public_urls"), _own_issuer),
+    Together(("tokens.issuers", "tiers"), _issuers_tiers),
+    Together(("tokens.issuers", "tokens.issuer", "cors.public_urls"), _issuers_apart),
     Together(("api_keys", "keys.prefix_prod", "keys.prefix_test"), _own_looks),
     Together(("api_keys",), _keys_once),
     Together(("network.trusted_proxies", "network.allow", "network.deny"), _proxies_are_somebody),
+    Together(("authorizer.callable", "authorizer.url"), _one_authorizer),
 )
 """Every rule over several settings."""
 

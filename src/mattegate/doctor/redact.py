@@ -42,7 +42,7 @@ def redact(text: str) -> str:
     """``text`` with its secrets hidden, each reduced to the hints that a diagnosis needs."""
     if _TRIGGER.search(text.casefold()) is None:
         return text
-    for hide_some in (_hide_key_blocks, _hide_pairs, hide_members, _hide_urls, _hide_schemes, hide_shapes):
+    for hide_some in _HIDING:
         text = hide_some(text)
     return text
 
@@ -83,9 +83,22 @@ _OPTION: Final = re.compile(
     r"((?:^|\s)(?:-u|-U|-a|--user|--proxy-user|--auth)(?:[ =]?\^?[\"']?))"
     rf"([^\s:'\"]{{0,200}}):({MARK}|[^\s'\"]{{1,400}})"
 )
+_NAMED_OPTION: Final = re.compile(rf"((?:^|\s)--?([A-Za-z][\w-]{{1,40}})[ \t]{{1,4}}[\"']?)({MARK}|[^\s\"'-][^\s\"']{{3,400}})")
+_PASSWORD_OPTION: Final = re.compile(
+    rf"(\bsshpass -p ?[\"']?|\b(?:mysql|mariadb)\w{{0,16}} (?:[^\n]{{0,200}} )?-p(?=\S))({MARK}|[^\s\"']{{1,200}})"
+)
+_SPOKEN: Final = re.compile(
+    r"(?i)((?:api[ _-]?keys?|access[ _-]?keys?|tokens?|secrets?|passw(?:or)?ds?|requirepass|passphrase|credentials?)"
+    r"[ \t]{0,4}(?:[:=][ \t]{0,4}|[ \t](?:is|was|value|for user \S{1,64}:)[ \t]{1,4}|[ \t]|(?=[\"'`]))[\"'`]?)"
+    rf"({MARK}|[a-z0-9_.+~=-]{{16,400}}+)(?![*/(])"
+)
+"""A secret in a sentence, which is known by its look as well: ``the token "…" is expired``."""
 _COOKIE_OPTION: Final = re.compile(r"((?:^|\s)(?:-b|--cookie) ?\^?[\"'])(?=[^\"'\n=]{1,200}=)([^\"'\n]{1,8192})")
 _ECHOED: Final = re.compile(rf"(')({MARK}|[^'\n]{{1,8192}})(?=' not a valid key=value pair)")
 _SECURE_LINK: Final = re.compile(r"(secure_link_(?:md5|secret)[ \t]+)([^;\n]{1,400})")
+_FILE_NAME: Final = re.compile(r"\.(?:pem|key|crt|cer|p12|pfx|jks|txt|conf|json|ya?ml|toml|env|php|html?|example|local|com|net|org)$")
+_TURNS: Final = re.compile(r"(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]")
+_LEAST_TURNS: Final = 3
 _CLEAR_WORD: Final = re.compile(rf"\$\w+|{MARK}|[^\s\"'$]+")
 _SCHEME_VALUE: Final = re.compile(
     r"(?i)\b(bearer|basic|negotiate|ntlm)((?:\\? |\t|%20|%2520|\+)+)(?!realm=)"
@@ -93,7 +106,7 @@ _SCHEME_VALUE: Final = re.compile(
 )
 _TRIGGER: Final = re.compile(
     rf"{STEMS}|aiza|akia|asia|bearer|basic|dev|eyj|gh[oprsu]_|glpat|hf_|live|negotiate|ntlm|private|prod|pk[_-]|rk[_-]"
-    r"|rmbg|sk[_-]|secure_link|test|user|xox|://|-(?<=\s-)[uab]"
+    r"|rmbg|sk[_-]|secure_link|test|user|xox|://|-(?<=\s-)[puab]"
 )
 """Most lines hold none of these, and are done after one look at them in lower case. Every alternative begins with a
 plain character: that is what makes the look a short one."""
@@ -129,6 +142,27 @@ def _hide_urls(text: str) -> str:
     return _SECURE_LINK.sub(lambda line: f"{line[1]}{_CLEAR_WORD.sub(_hide_unless_variable, line[2])}", text)
 
 
+def _hide_options(text: str) -> str:
+    """The values of a command's options whose names say secret; files stay."""
+    text = _NAMED_OPTION.sub(_hide_option, text)
+    return _PASSWORD_OPTION.sub(lambda option: f"{option[1]}{hide(option[2])}", text)
+
+
+def _hide_option(option: re.Match[str]) -> str:
+    is_file = option[3].startswith(("/", ".", "@", "~")) or _FILE_NAME.search(option[3])
+    return option[0] if kind_of(option[2]) is None or is_file else f"{option[1]}{hide(option[3])}"
+
+
+def _hide_spoken(text: str) -> str:
+    return _SPOKEN.sub(lambda said: f"{said[1]}{hide(said[2])}" if _mixed(said[2]) else said[0], text)
+
+
+def _mixed(word: str) -> bool:
+    """Whether a word has letters and digits as only what was drawn by chance has: in turns, and no file's name."""
+    turns = len(_TURNS.findall(word))
+    return turns >= _LEAST_TURNS and _FILE_NAME.search(word) is None
+
+
 def _hide_unless_variable(word: re.Match[str]) -> str:
     return word[0] if word[0].startswith("$") else hide(word[0])
 
@@ -141,3 +175,16 @@ def _hide_scheme(found: re.Match[str]) -> str:
     scheme, gap, value = found.groups()
     secret = is_basic(value) if scheme.lower() == "basic" else looks_secret(value)
     return f"{scheme}{gap}{hide(value)}" if secret else found[0]
+
+
+_HIDING: Final = (
+    _hide_key_blocks,
+    _hide_pairs,
+    hide_members,
+    _hide_urls,
+    _hide_options,
+    _hide_schemes,
+    hide_shapes,
+    _hide_spoken,
+)
+"""In this order: what is known by its name comes before what is known by its look."""

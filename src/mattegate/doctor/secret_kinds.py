@@ -32,7 +32,7 @@ _HARMLESS_LAST: Final = re.compile(
     r"name|file|path|endpoint|url|uri|type|alg|algorithm|input|expires|expiry|expiration|ttl|count|"
     r"header|headers|length|len|size|age|version|scope|scopes|status|issuer|format|region|enabled|"
     r"required|mode|domain|use|prefix|location|method|policy|limit|usage|source|sources|required|"
-    r"present|valid|policies"
+    r"present|valid|policies|errors?"
 )
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 

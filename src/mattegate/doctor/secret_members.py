@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mattegate.doctor.concealment import MARK, hide
+from mattegate.doctor.concealment import MARK, hide, looks_secret
 from mattegate.doctor.secret_kinds import WORDS, hide_cookies, kind_of
 
 _QUOTE: Final = r"(?:\\{0,4}[\"'`]|\^\"|&quot;|&#34;|&#39;|%(?:25)?2[27])"
 _MEMBER: Final = re.compile(
     rf"(?P<word>{WORDS})(?P<more>[\w\[\]-]{{0,40}}?)"
     rf"(?: header)?(?: line)?(?: value)?"
-    rf"(?:(?P<close>{_QUOTE})?[ \t]{{0,40}}(?P<sep>[!=]?=>?|:|%(?:25)?3[ADad]|,(?=[ \t]*b?[\"']))[ \t]{{0,40}}"
+    rf"(?:(?:(?P<close>{_QUOTE})\]?)?[ \t]{{0,40}}(?P<sep>[!=]?=>?|:|%(?:25)?3[ADad]|,(?=[ \t]*b?[\"']))[ \t]{{0,40}}"
     rf"|(?P<gap>[ \t]{{1,40}})(?={_QUOTE}|(?i:bearer|basic|token) )"
     rf"|(?P<tag>>))"
     rf"(?:b(?=[\"']))?(?P<open>{_QUOTE})?",
@@ -73,7 +73,7 @@ class _Walk:
             return past, past, ""
         end = self._end(before, found, pairs=kind is hide_cookies)
         value = self._text[found.end() : end]
-        if kind is hide and _says_something(value, found):
+        if _says_something(value, found) or _of_a_file(before, value, found):
             return past, past, ""
         return found.end(), end, kind(value)
 
@@ -140,6 +140,17 @@ def _says_something(value: str, found: re.Match[str]) -> bool:
     return _SAID.fullmatch(bare.lower()) is not None or (
         bare.isdigit() and f"{found['word']}{found['more']}".lower() == "tokens"
     )
+
+
+def _of_a_file(before: str, value: str, found: re.Match[str]) -> bool:
+    """Whether it is the last part of a path, of which something is said (``/etc/passwd: denied``), or of nginx's
+    ``zone=name:10m``. What a search in files prints has no space behind the colon."""
+    if found["sep"] != ":" or found["close"] is not None and "/" not in before:
+        return False
+    if before.endswith("zone="):
+        return True
+    spaced = found[0].endswith((" ", "\t"))
+    return spaced and before.endswith("/") and not looks_secret(value.partition(" ")[0].strip(".,;'\""))
 
 
 _SCHEME_BEFORE: Final = re.compile(r"(?i)(?:bearer|basic|digest|token|negotiate|ntlm|aws4-[a-z0-9-]+|apikey|hmac) +")

@@ -68,6 +68,7 @@ from mattegate.vocabulary.secrets import Peppers
 
 if TYPE_CHECKING:
     from mattegate.serving.evidence import Evidence
+    from mattegate.serving.proving.certificates import CertificateReader
     from mattegate.serving.proving.prover import Prover
 
 _T = TypeVar("_T")
@@ -105,6 +106,8 @@ class GateParts:
     used_keys: UsedKeys
     thread: Executor
     """Where the ledger's calls run."""
+    certificates: CertificateReader | None = None
+    """Reads the client's certificate; ``None``: nobody is asked for one."""
     provers: Mapping[FactName, Prover] = field(default_factory=dict)
     """Who judges signatures, tokens, certificates, and who asks the operator's authorizer."""
 
@@ -115,6 +118,7 @@ class Gatehouse:
     def __init__(self, parts: GateParts) -> None:
         self._parts = parts
         self._keys = KeyProver(parts.peppers)
+        self.certificates = parts.certificates
         self._rules: Rules | None = None
         self.precedents = Precedents(self.rules_and_keys, self._looking, self._failing, parts.records)
 

@@ -110,6 +110,7 @@ def sets_precedent(exchange: Exchange, walk: Walk) -> bool:
         and exchange.reason in TIMELESS
         and not exchange.body_expected
         and walk.caller is None
+        and walk.attempt.certificate is None  # which ends by a clock, or by a list of revocations
         and not any(getattr(walk.facts, name) for name in _OTHER_FACTS)
         and (flood is None or (flood.unproven_left and flood.failures_left))
         and record is not None

@@ -42,6 +42,7 @@ _ONCE: Final = {
     b"user-agent": "user_agent",
     b"x-request-id": "client_request_id",
     b"x-real-ip": "real_ip",
+    b"x-original-uri": "original_uri",
     b"x-forwarded-proto": "forwarded_proto",
     b"x-forwarded-host": "forwarded_host",
     b"access-control-request-method": "preflight_method",

@@ -110,6 +110,8 @@ class Threshold:
             model=model,
             signature=rules.rulebook.signature,
         )
+        if certificates := self._gatehouse.certificates:
+            reading = certificates.read(reading, scope, rules)
         exchange.walk = walk = self._gatehouse.begin(reading, rules, keys, exchange.flood)
         evidence = reading.evidence if body is None else replace(reading.evidence, body=body)
         await self._gatehouse.enter(walk, evidence)

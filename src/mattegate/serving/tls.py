@@ -12,14 +12,19 @@ import logging
 import ssl
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from mattegate.config.load import ConfigurationError, Fault
 from mattegate.config.settings import ServerSettings
+from mattegate.serving.trust import identity_of
+from mattegate.signing.trust import Trust
 
 WATCH_S: Final = 2.0
 """How often it is looked whether the files have changed."""
@@ -29,6 +34,8 @@ TLS_KEY: Final = "mattegate.tls"
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: forward secrecy and authenticated encryption only (RFC 9325, section 4.2)."""
 _DAY_S: Final = 86_400
+_DER: Final = 2
+"""``ENCODING_DER`` of the interpreter's own module beneath :mod:`ssl`."""
 _SOON_DAYS: Final = 14
 
 _LOG: Final = logging.getLogger("mattegate.tls")
@@ -57,9 +64,12 @@ class TlsStatus:
 class TlsKeeper:
     """Holds the context for new connections, and replaces it when the files change."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
-        """Load the pair. Raises :class:`ConfigurationError` where it cannot be used."""
-        self._certificate, self._key = certificate, key
+    def __init__(self, certificate: Path, key: Path, trust: Callable[[], Trust] | None = None) -> None:
+        """Load the pair; with ``trust``, clients are asked for a certificate of somebody it trusts.
+
+        Raises :class:`ConfigurationError` where the pair cannot be used.
+        """
+        self._certificate, self._key, self._trust = certificate, key, trust
         self._seen = self._stamp()
         try:
             self._current, self._status = self._load()
@@ -68,12 +78,14 @@ class TlsKeeper:
         if stat.S_IMODE(key.stat().st_mode) & stat.S_IROTH:
             _LOG.warning("TLS key %s can be read by every user of this machine; chmod 600 closes it", key)
         self.context = _bare_context()
+        if trust is not None:
+            _ask_clients(self.context)
         """What a listener is given; it hands every handshake to the newest context."""
         self.context.sni_callback = self._choose
         _tell(self._status)
 
     @classmethod
-    def of(cls, settings: ServerSettings) -> TlsKeeper | None:
+    def of(cls, settings: ServerSettings, trust: Callable[[], Trust] | None = None) -> TlsKeeper | None:
         """The keeper of the files in the settings; ``None`` where there are none.
 
         Raises :class:`ConfigurationError`, also where only one of the two is given.
@@ -84,14 +96,14 @@ class TlsKeeper:
             raise ConfigurationError([Fault("server.tls_certificate", "serve", "is missing; server.tls_key needs it")])
         if settings.tls_key is None:
             raise ConfigurationError([Fault("server.tls_key", "serve", "is missing; server.tls_certificate needs it")])
-        return cls(settings.tls_certificate, settings.tls_key)
+        return cls(settings.tls_certificate, settings.tls_key, trust)
 
     def status(self) -> TlsStatus:
         """The certificate in use, and what is wrong with newer files."""
         return self._status
 
     def refresh(self) -> bool:
-        """Take the files' pair if they changed and fit together; whether it was taken."""
+        """Take the files' pair, and the trust, if they changed and fit together; whether they were taken."""
         stamp = self._stamp()
         if stamp == self._seen:
             return False
@@ -121,6 +133,8 @@ class TlsKeeper:
     def _load(self) -> tuple[ssl.SSLContext, TlsStatus]:
         context = _bare_context()
         context.load_cert_chain(self._certificate, self._key, password=_no_pass_phrase)
+        if self._trust is not None:
+            _trust_clients(context, self._trust())
         der = _first_certificate(self._certificate)
         not_before, not_after = validity_of(der)
         fingerprint = hashlib.sha256(der).hexdigest()
@@ -130,9 +144,9 @@ class TlsKeeper:
         self._status = replace(self._status, problem=problem)
         _LOG.error("the new TLS certificate is not used and the old one goes on until it expires: %s", problem)
 
-    def _stamp(self) -> tuple[tuple[int, int, int], ...]:
-        """What changes when a file is replaced or written, be it by name or behind a symbolic link."""
-        return tuple(_identity(path) for path in (self._certificate, self._key))
+    def _stamp(self) -> tuple[object, ...]:
+        """What changes when one of the two files, or the trust, is another one."""
+        return identity_of(self._certificate), identity_of(self._key), self._trust and self._trust()
 
 
 def tls_view(transport: asyncio.BaseTransport) -> dict[str, str] | None:
@@ -147,6 +161,22 @@ def tls_view(transport: asyncio.BaseTransport) -> dict[str, str] | None:
         "protocol": connection.selected_alpn_protocol() or "",
         "name": _NAMES.get(connection, ""),
     }
+
+
+def shown_chain(transport: asyncio.BaseTransport) -> tuple[bytes, ...]:
+    """What the client showed in the handshake, in DER, its own certificate first; nothing where it showed none."""
+    connection = transport.get_extra_info("ssl_object")
+    own = connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLObject) else None
+    return (own, *_sent_along(connection)[1:]) if own else ()
+
+
+def _sent_along(connection: ssl.SSLObject) -> list[bytes]:
+    """The whole chain as it was sent; public only from Python 3.13 on, and before that what lies beneath."""
+    whole = getattr(connection, "get_unverified_chain", None)
+    if whole is not None:
+        return list(whole())
+    inner: Any = connection._sslobj  # type: ignore[attr-defined]  # noqa: SLF001
+    return [each.public_bytes(_DER) for each in inner.get_unverified_chain() or ()]
 
 
 def validity_of(der: bytes) -> tuple[float, float]:
@@ -195,6 +225,23 @@ def _bare_context() -> ssl.SSLContext:
     return context
 
 
+def _ask_clients(context: ssl.SSLContext) -> None:
+    """Ask for a certificate, and check one that comes; whether there must be one is the gate's to say, in words.
+
+    Every connection is checked anew: a session that was resumed would rest on what was trusted once. That is settled by
+    the context of the listener, since what a handshake asks for is not exchanged with the context (SSL_set_SSL_CTX).
+    """
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+
+
+def _trust_clients(context: ssl.SSLContext, trust: Trust) -> None:
+    _ask_clients(context)
+    context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in trust.authorities))
+
+
 def _first_certificate(path: Path) -> bytes:
     """The certificate of the server itself, which comes first in a chain, in DER."""
     end = "-----END CERTIFICATE-----"
@@ -203,14 +250,6 @@ def _first_certificate(path: Path) -> bytes:
     if not found:
         raise ValueError(f"{path} holds no certificate in PEM")
     return ssl.PEM_cert_to_DER_cert(begin + body + end)
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0, 0
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _no_pass_phrase() -> str:

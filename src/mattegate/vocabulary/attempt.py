@@ -155,6 +155,8 @@ class Attempt:
     idempotency_key: str = ""
     user_agent: str = ""
     client_request_id: str = ""
+    original_uri: str = ""
+    """``X-Original-URI``: what a proxy says that it received, before it rewrote the path. Told, never believed."""
     signature: Stated | None = None
     token: StatedToken | None = None
     certificate: ShownCertificate | None = None

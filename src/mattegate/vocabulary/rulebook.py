@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from mattegate.vocabulary.rulebook_of_tokens import OwnTokens, TokenIssuer
 
@@ -203,7 +203,7 @@ class Rulebook:
     tiers: tuple[Tier, ...] = ()
     signature: SignatureRules = SignatureRules()
     issuers: tuple[TokenIssuer, ...] = ()
-    tokens: OwnTokens = OwnTokens()
+    tokens: OwnTokens = field(default_factory=OwnTokens)
     certificate: CertificateRules = CertificateRules()
     authorizer: AuthorizerRules = AuthorizerRules()
     require: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -34,12 +34,18 @@ class TokenIssuer:
     tiers: tuple[tuple[str, str], ...] = ()
     """Role and tier; the first that fits, before ``tier``."""
     scope_claims: tuple[str, ...] = ("scope", "scp")
-    scopes: tuple[tuple[str, tuple[str, ...]], ...] = (("cutout", ("cutout",)), ("self", ("self",)), ("usage", ("usage",)))
+    scopes: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("cutout", ("cutout",)),
+        ("self", ("self",)),
+        ("usage", ("usage",)),
+    )
     """What each of their scopes and roles gives here."""
     jwks_uri: str = ""
     """Where its keys lie; empty: where its metadata says."""
     inner_hosts: tuple[str, ...] = ()
     """Names that may lead to addresses which are not on the public internet, when its keys are fetched."""
+    stale_s: float = 3_600.0
+    """How long expired keys go on serving while new ones cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)

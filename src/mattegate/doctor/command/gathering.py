@@ -142,6 +142,8 @@ def _request(seen: Observation) -> Request:
 
 
 def _match(observations: Sequence[Observation], found: _Found) -> None:
+    if not observations:
+        return  # to read the signatures takes longer than to review a configuration
     matcher = Matcher(signatures())
     for observation in observations:
         clues = [*refine(observation), *matcher.clues(observation)]

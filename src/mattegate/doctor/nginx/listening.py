@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mattegate.doctor.nginx.regex import search
@@ -23,11 +23,12 @@ class Listen:
     tls: bool
     default: bool
     proxy_protocol: bool
+    socket: tuple[str, int] = field(init=False)
+    """Servers of one socket are told apart by name. It is asked for once for each server and request."""
 
-    @property
-    def socket(self) -> tuple[str, int]:
-        """Servers of one socket are told apart by name."""
-        return ("*" if self.address in _ANY and not self.address.startswith("[") else self.address, self.port)
+    def __post_init__(self) -> None:
+        wildcard = self.address in _ANY and not self.address.startswith("[")
+        object.__setattr__(self, "socket", ("*" if wildcard else self.address, self.port))
 
     @property
     def ipv6(self) -> bool:

@@ -110,9 +110,9 @@ _SUCH_AS: Final = {"name": "nobody from outside", "expect": "forbid"}
 
 
 def read_moment(value: Any) -> float:
-    """Unix seconds of a date with its offset. Raises ``ValueError``."""
+    """Unix seconds of a date with its offset, or of a day's midnight in UTC. Raises ``ValueError``."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if not isinstance(value, datetime) or value.tzinfo is None:

@@ -1,0 +1,80 @@
+"""Why two sides disagree about what was signed: the text of each, line by line.
+
+Our text is not written down a second time here: it is what the server's own code would tell of the request that we
+sent, so a line that differs is a line that something in between has changed, or a secret that is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import zip_longest
+from typing import Final
+
+from mattegate.client.request import Outgoing
+from mattegate.signing import hmac_signature, message_signature, sigv4
+from mattegate.signing.message import Message, Stated, Verdict
+from mattegate.signing.request_signatures import MESSAGE, SIGV4, read_signature, signed_by
+from mattegate.vocabulary.attempt import Channel
+from mattegate.vocabulary.rulebook import SignatureRules
+
+_NOBODY: Final = None
+"""A key that does not exist: the verdict then tells the text, as it does of every mismatch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One line of both texts."""
+
+    ours: str | None
+    """``None`` where the text has ended."""
+    theirs: str | None
+
+    @property
+    def same(self) -> bool:
+        """Whether both sides wrote the same."""
+        return self.ours == self.theirs
+
+
+def canonical_text(request: Outgoing, rules: SignatureRules) -> str:
+    """What the server would tell of a signed ``request`` if its signature did not match; empty for an unsigned one.
+
+    ``rules`` are the server's, as far as the signature depends on them: region, service and components.
+    """
+    message = request.message
+    scheme = _scheme_of(message)
+    stated = read_signature(message, scheme, rules) if scheme else None
+    if not isinstance(stated, Stated):
+        return ""
+    return _verdict(request, stated, rules).told
+
+
+def compare(ours: str, theirs: str) -> tuple[Compared, ...]:
+    """Both texts side by side."""
+    return tuple(Compared(mine, yours) for mine, yours in zip_longest(ours.splitlines(), theirs.splitlines()))
+
+
+def differences(compared: tuple[Compared, ...]) -> Iterator[tuple[int, Compared]]:
+    """The lines that differ, counted from 1."""
+    return ((number, line) for number, line in enumerate(compared, 1) if not line.same)
+
+
+def _scheme_of(message: Message) -> str:
+    marks = signed_by(message.headers, message.query)
+    if marks:
+        return marks[0][1]
+    in_header = any(value.startswith(b"AWS4-") for value in message.values(b"authorization"))
+    return SIGV4 if in_header or any(channel is Channel.PRESIGNED for channel, _ in marks) else ""
+
+
+def _verdict(request: Outgoing, stated: Stated, rules: SignatureRules) -> Verdict:
+    message, at = request.message, stated.created or 0.0
+    if stated.scheme == MESSAGE:
+        own = message_signature.SignatureRules(required=rules.components, tag=rules.tag or None)
+        return message_signature.verify(message, stated, _NOBODY, at=at, rules=own)
+    if stated.scheme.startswith(SIGV4):
+        own_rules = sigv4.SigV4Rules(rules.region, rules.service)
+        body = sha256(request.body).hexdigest()
+        return sigv4.verify(message, stated, _NOBODY, at=at, rules=own_rules, body_sha256=body)
+    return hmac_signature.verify(message, stated, _NOBODY, at=at)
