@@ -28,13 +28,15 @@ def uvicorn(n: int) -> str:
 def python(n: int) -> str:
     """Of Python's logging, all refused."""
     said = pick(n, 7, _SAID).format(n % 9, identifier(n, 12))
-    return f"2026-01-02 {clock(n)},{n % 1_000:03} - {pick(n, 4, ('api.auth', 'api.gate'))} - {pick(n, 5, _LEVELS)} - {said}"
+    where, level = pick(n, 4, ("api.auth", "api.gate")), pick(n, 5, _LEVELS)
+    return f"2026-01-02 {clock(n)},{n % 1_000:03} - {where} - {level} - {said}"
 
 
 def new_words(n: int) -> str:
     """Refusals of which each says another word."""
     letters = "".join(chr(97 + n // 26**place % 26) for place in range(4))
-    return f"2026-01-02 {clock(n)},{n % 1_000:03} - api - WARNING - access denied for {letters}{WORD} on {pick(n, 3, PATHS)}"
+    said = f"access denied for {letters}{WORD} on {pick(n, 3, PATHS)}"
+    return f"2026-01-02 {clock(n)},{n % 1_000:03} - api - WARNING - {said}"
 
 
 def structured(n: int) -> str:

@@ -76,9 +76,9 @@ def modsecurity(n: int) -> str:
     """ModSecurity's lines in nginx's error log."""
     rule, data = 941_100 + 10 * (n % 9), f"Matched Data: {n}{NUMBER} found within ARGS:q"
     return (
-        f"2026/01/02 {clock(n)} [error] 31#31: *{n}{NUMBER} [client {client(n)}] ModSecurity: Access denied with code 403 "
-        "(phase 2). Matched \"Operator `Ge' with parameter `5' against variable `TX:BLOCKING_INBOUND_ANOMALY_SCORE' "
-        f'(Value: `{n % 30}\' ) [file "/etc/modsecurity/rules/REQUEST-{n % 9}.conf"] [line "81"] [id "{rule}"] [rev ""] '
+        f"2026/01/02 {clock(n)} [error] 31#31: *{n}{NUMBER} [client {client(n)}] ModSecurity: Access denied with code "
+        "403 (phase 2). Matched \"Operator `Ge' with parameter `5' against variable `TX:BLOCKING_INBOUND_ANOMALY_SCORE'"
+        f' (Value: `{n % 30}\' ) [file "/etc/modsecurity/REQUEST-{n % 9}.conf"] [line "81"] [id "{rule}"] [rev ""] '
         f'[msg "XSS Attack Detected via libinjection"] [data "{data}"] [severity "2"] [ver "OWASP_CRS/4.0.0"] '
         f'[tag "application-multi"] [tag "attack-xss"] [hostname "127.0.0.1"] [uri "{pick(n, 3, PATHS)}"] '
         f'[unique_id "17673230{n}{NUMBER}"] [ref "v{n},2"], client: {client(n)}, server: {pick(n, 5, HOSTS)}, '

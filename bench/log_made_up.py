@@ -1,4 +1,4 @@
-"""Logs of any length that are made up while they are read: by their names, who reads them and what makes their lines."""
+"""Logs of any length, made up while they are read: by their names, who reads them and what makes their lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOGS: Final[Mapping[str, tuple[str, Make]]] = {
     "scan": ("access", servers.scan),
     "nginx error": ("nginx-error", servers.nginx_error),
     "apache error": ("apache-error", servers.apache_error),
-    "modsecurity": ("modsecurity", servers.modsecurity),
+    "modsecurity": ("nginx-error", servers.modsecurity),
     "haproxy": ("haproxy-log", servers.haproxy),
     "caddy": ("caddy-log", servers.caddy),
     "traefik": ("traefik-log", servers.traefik),

@@ -69,6 +69,7 @@ TARGETS: Final = (
     Target("refine_edges_error_over_none", "--refine edges, mean absolute error / without", 1.0),
     Target("refine_edges_cost", "--refine edges, share of the request at 1.5 MP", 0.15),
     Target("decision_us", "one decision of the gate, µs", 150.0),
+    Target("decision_with_ten_policies_us", "… and under ten policies, µs", 250.0),
     Target("refused_over_empty", "a refusal / an empty answer", 2.0),
     Target("gate_added_ms", "what the gate adds to a request, ms", 3.0),
     Target("doctor_log_mb_s", "doctor, logs of 1 GB, the slowest of them, MB/s", 50.0, at_most=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
     from mattegate.serving.app import Answering
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.metrics import Metrics, Sources
+    from mattegate.serving.oauth.own_keys import OwnKeys
+    from mattegate.serving.proving.authorizers import AuthorizerProver
     from mattegate.serving.proving.prover import Prover
     from mattegate.serving.rulekeeper import RuleKeeper
     from mattegate.serving.server import Vitals
+    from mattegate.serving.trust import TrustKeeper
     from mattegate.tasks.leaks import LeakWatch
     from mattegate.tasks.schedule import Scheduler
 
@@ -54,6 +58,11 @@ class OpenGate:
     books: Books
     thread: ThreadPoolExecutor
     """The ledger's."""
+    authorizers: AuthorizerProver
+    token_keys: OwnKeys
+    """What tokens of our own are signed and verified with."""
+    trust: TrustKeeper | None = None
+    """Whom client certificates are trusted from; ``None``: nobody is asked for one."""
 
 
 @contextmanager
@@ -66,12 +75,19 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
     from mattegate.ledger.flood import MemoryFloodMeter  # noqa: PLC0415 - local cut-outs need no gate
     from mattegate.ledger.opening import open_books  # noqa: PLC0415
     from mattegate.serving.gatehouse import Gatehouse, GateParts  # noqa: PLC0415
+    from mattegate.serving.oauth.own_keys import OwnKeys  # noqa: PLC0415
+    from mattegate.serving.proving.authorizers import AuthorizerProver  # noqa: PLC0415
+    from mattegate.serving.proving.certificates import CertificateReader  # noqa: PLC0415
     from mattegate.serving.rulekeeper import RuleKeeper  # noqa: PLC0415
+    from mattegate.serving.trust import TrustKeeper  # noqa: PLC0415
 
     with ExitStack() as stack:
         books = stack.enter_context(open_books(settings, os.environ))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="ledger"))
-        rules = RuleKeeper(settings, books.records.keep_rulebook)
+        rules, authorizers = RuleKeeper(settings, books.records.keep_rulebook), AuthorizerProver()
+        authorizers.take(settings)
+        trust = TrustKeeper.of(settings.certificates)
+        token_keys = OwnKeys(books.accounts.secrets.token_seeds, started_at=time.time())
         parts = GateParts(
             rules=rules,
             keyring=books.keyring,
@@ -81,16 +97,24 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
             records=books.records,
             used_keys=books.used_keys,
             thread=thread,
-            provers=build_provers(books),
+            certificates=CertificateReader(trust) if trust else None,
+            provers={**build_provers(settings, books, token_keys), FactName.AUTHORIZER: authorizers},
         )
-        yield OpenGate(Gatehouse(parts), rules, books, thread)
+        yield OpenGate(Gatehouse(parts), rules, books, thread, authorizers, token_keys, trust)
 
 
-def build_provers(books: Books) -> Mapping[FactName, Prover]:
+def build_provers(settings: Settings, books: Books, token_keys: OwnKeys) -> Mapping[FactName, Prover]:
     """Who judges the strong credentials."""
+    from mattegate.serving.proving.certificates import CertificateProver  # noqa: PLC0415
+    from mattegate.serving.proving.issuer_keys import IssuerKeys  # noqa: PLC0415
     from mattegate.serving.proving.signatures import SignatureProver  # noqa: PLC0415
+    from mattegate.serving.proving.tokens import TokenProver  # noqa: PLC0415
 
-    return {FactName.SIGNATURE: SignatureProver(books.accounts.secrets.keks)}
+    return {
+        FactName.TOKEN: TokenProver(token_keys, IssuerKeys(), gives=settings.tokens.enabled),
+        FactName.SIGNATURE: SignatureProver(books.accounts.secrets.keks),
+        FactName.CERTIFICATE: CertificateProver(),
+    }
 
 
 def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callable[[], Settings]) -> None:
@@ -135,17 +159,23 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
         )
         admin = build_admin(settings, gate, metrics, sources=sources, scheduler=scheduler)
         tell = partial(_LOG.info, "admin plane at %s")
-        server.serve(api, settings, admin=admin, vitals=vitals, on_admin=tell, on_ready=on_ready)
+        server.serve(
+            api, settings, admin=admin, vitals=vitals, trust=gate.trust, on_admin=tell, on_ready=on_ready
+        )  # fmt: skip
 
 
 def build_self_service(settings: Settings, gate: OpenGate) -> Mapping[str, Answering]:
-    """What callers may do about themselves."""
+    """What callers may do about themselves, and the tokens that they may get."""
+    from mattegate.serving.oauth.build import token_endpoints  # noqa: PLC0415
+    from mattegate.serving.proving.keys import KeyProver  # noqa: PLC0415
     from mattegate.serving.self_service import self_service  # noqa: PLC0415
 
     books = gate.books
-    return self_service(
+    prover = KeyProver(books.accounts.secrets.peppers)
+    own = self_service(
         settings, gate.gatehouse, desk=books.accounts.desk, rows=books.accounts.control, usage=books.usage
     )  # fmt: skip
+    return {**own, **token_endpoints(settings, gate.gatehouse, keys=gate.token_keys, prover=prover)}
 
 
 def build_sources(settings: Settings, gate: OpenGate, engine: Engine, vitals: Vitals) -> Sources:
@@ -201,14 +231,16 @@ def build_scheduler(settings: Settings, gate: OpenGate, leaks: LeakWatch) -> Sch
     Raises :class:`~mattegate.config.faults.ConfigurationError` for notices that cannot be sent as they are set.
     """
     from mattegate.outbound.channels import open_channels  # noqa: PLC0415
+    from mattegate.outbound.configured import rules_of  # noqa: PLC0415
     from mattegate.outbound.dispatch import Dispatcher  # noqa: PLC0415
     from mattegate.outbound.posting import HttpPost  # noqa: PLC0415
     from mattegate.tasks.build import standing_tasks  # noqa: PLC0415
     from mattegate.tasks.schedule import Scheduler  # noqa: PLC0415
 
     secrets_file = settings.secrets_dir / "webhook"
+    post = HttpPost(rules=rules_of(settings.outbound))
     try:
-        channels = open_channels(settings.notices, secrets_file=secrets_file, post=HttpPost(), source="/mattegate")
+        channels = open_channels(settings.notices, secrets_file=secrets_file, post=post, source="/mattegate")
     except ValueError as error:
         raise ConfigurationError([Fault("notices", "serve", str(error))]) from None
     books = gate.books
@@ -246,6 +278,7 @@ def key_prefixes(settings: Settings) -> tuple[str, ...]:
 
 
 def _apply(gate: OpenGate, settings: Settings) -> None:
+    gate.authorizers.take(settings)  # before the rules that name it
     gate.rules.change(settings)
     rules = build_rulebook(settings).credential
     gate.books.keyring.list_keys(settings.api_keys, tier=settings.keys.import_tier, rules=rules)

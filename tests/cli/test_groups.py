@@ -18,7 +18,7 @@ from tests.cli.at_home import At
 from tests.cli.processes import call
 
 GOLDEN = Path(__file__).parent / "golden"
-GROUPS = ("keys", "identities", "admins", "usage", "audit", "backup", "secrets")
+GROUPS = ("keys", "identities", "admins", "usage", "audit", "backup", "secrets", "policy")
 OURS = (*GROUPS, "simulate")
 
 

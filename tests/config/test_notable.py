@@ -12,6 +12,7 @@ from mattegate.config.example import example_toml, meanings
 from mattegate.config.load import SETTINGS, load_settings
 from mattegate.config.masking import masked, masked_url, shown_name
 from mattegate.config.notable import exposed, notable
+from mattegate.config.schema import TABLES
 from mattegate.config.settings import Settings
 
 
@@ -156,7 +157,7 @@ def test_the_example_with_every_default_uncommented_says_the_same(tmp_path: Path
     file = tmp_path / "m.toml"
     file.write_text("\n".join(lines))
     loaded = load_settings(file=file, flags={"home": Settings().home})
-    assert {name for name in SETTINGS if f"\n# {name.rpartition('.')[2]} = " not in example} == {"tiers"}
+    assert {name for name in SETTINGS if f"\n# {name.rpartition('.')[2]} = " not in example} == {*TABLES}
     plain = [[(limit.kind, limit.amount, limit.window_s) for limit in tier.limits] for tier in loaded.tiers]
     assert plain == [[(limit.kind, limit.amount, limit.window_s) for limit in tier.limits] for tier in Settings().tiers]
     assert (loaded.server, loaded.cors, loaded.keys) == (Settings().server, Settings().cors, Settings().keys)

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from mattegate.config.changes import AT_ONCE, changed
 from mattegate.config.load import SETTINGS, load_settings
 from mattegate.config.rulebook import build_rulebook, foreign_prefix
-from mattegate.config.schema import coerce, example_of, value_of
+from mattegate.config.schema import TABLES, coerce, example_of, value_of
 from mattegate.config.settings import Settings
 from mattegate.serving import routes
 from mattegate.vocabulary.attempt import RouteView
 from mattegate.vocabulary.rulebook import NetworkRule, Rulebook
+from mattegate.vocabulary.rulebook_of_tokens import TokenIssuer
 
 
 def test_the_defaults_of_settings_and_rulebook_agree() -> None:
@@ -150,9 +151,13 @@ _OTHER = {
     "keys.environments": ("prod",),
     "keys.unknown_status": 401,
     "keys.import_tier": "vip",
+    "authorizer.sources": ("key",),
     "signatures.region": "eu-west-1",
     "signatures.service": "cutouts",
     "signatures.components": ("@method", "@target-uri"),
+    "tokens.binding": "dpop",
+    "tokens.scopes": ("cutout",),
+    "tokens.issuers": (TokenIssuer("okta", "https://id.example.com", ("https://api.example.com",)),),
     "tiers": (),
 }
 
@@ -172,7 +177,7 @@ def _other(setting: str) -> object:
     value = _OTHER.get(setting, example_of(setting))
     if value == value_of(Settings(), setting):
         value = not value if isinstance(value, bool) else value + 1 if isinstance(value, int | float) else value
-    return value if setting == "tiers" else coerce(setting, value)
+    return value if setting in TABLES else coerce(setting, value)
 
 
 @pytest.mark.parametrize("setting", sorted(AT_ONCE - {"keys.import_tier", "policies.folder"}))

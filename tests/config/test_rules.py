@@ -13,7 +13,7 @@ from mattegate.config.load import examine, load_settings
 from mattegate.config.networks import NetworkSpellingError, read_network, shown_network
 from mattegate.config.origins import OriginSpellingError, normal_origin
 from mattegate.config.rules import problems_of
-from mattegate.config.schema import SETTINGS, coerce, example_of
+from mattegate.config.schema import SETTINGS, TABLES, coerce, example_of
 
 
 def _first_fault(**flags: object) -> tuple[str, str]:
@@ -22,7 +22,8 @@ def _first_fault(**flags: object) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    "setting", [name for name in SETTINGS if name != "tiers" and not name.startswith("server.tls")]
+    "setting",
+    [name for name in SETTINGS if name not in TABLES and not name.startswith(("server.tls", "certificates."))],
 )
 def test_every_example_is_a_right_value(setting: str) -> None:
     """What a remedy tells people to write would be accepted."""
@@ -221,3 +222,19 @@ def test_an_ipv4_address_in_ipv6_clothes_is_undressed() -> None:
 def test_a_number_may_be_zero_where_that_means_something() -> None:
     """Reminders and disabling can be switched off."""
     assert load_settings(flags={"keys.remind_days": 0, "keys.unused_days": 0}).keys.remind_days == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        ({"certificates__mode": "required"}, "nobody is trusted to issue"),
+        ({"certificates__mode": "required", "certificates__trust_store": __file__}, "nobody could show"),
+        ({"certificates__mode": "always"}, "off, optional or required"),
+        ({"certificates__header": "x-client-cert"}, "client-cert or x-ssl-client-cert"),
+        ({"certificates__header": "client-cert"}, "only declared proxies may pass certificates on"),
+        ({"certificates__revocation_lists": "/nowhere/crl.pem"}, "there is no file"),
+    ],
+)
+def test_client_certificates_that_nobody_could_show_or_judge_are_faults(flags: dict[str, object], problem: str) -> None:
+    """Otherwise a server would start that refuses everybody, or believes anybody."""
+    assert problem in _first_fault(**flags)[0]

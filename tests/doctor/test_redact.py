@@ -247,3 +247,64 @@ def test_every_word_that_says_secret_begins_as_texts_are_searched() -> None:
     """Texts without one of the stems are passed over, so each of the words must begin with one."""
     beginnings = [re.split(r"[(\[?]", word)[0] for word in WORDS.split("|")]
     assert all(re.match(STEMS, beginning) for beginning in beginnings)
+
+
+_SPOKEN = (
+    'headers["X-API-Key"] = "{s}"',
+    "deploy --token {s} --verbose",
+    "deploy --api-key '{s}'",
+    "tool -password {s}",
+    "sshpass -p {s} ssh host",
+    "mysql -u root -p{s} app",
+    "redis: requirepass {s}",
+    'the token "{s}" is expired',
+    "Invalid API key: {s}",
+    "API key {s} is not known",
+    "bad token {s}",
+    "password for user admin: {s}",
+    "\tx-api-key\t{s}",
+    "/run/secrets/db_password:{s}",
+    "/run/secrets/db_password: {s}",
+)
+
+
+@pytest.mark.parametrize("sentence", _SPOKEN)
+@given(
+    st.text(string.ascii_letters, min_size=4, max_size=12),
+    st.lists(st.tuples(st.integers(0, 99), st.sampled_from(string.ascii_letters)), min_size=6, max_size=20),
+    st.sampled_from(["{}", 'INFO: {} (client "10.0.0.7")', "2026-01-02 03:04:05 ERROR {}", "a | {}"]),
+)
+@settings(max_examples=12, deadline=None)
+def test_a_secret_that_is_spoken_of_goes(sentence: str, start: str, turns: list[tuple[int, str]], around: str) -> None:
+    """In a sentence, an option or an assignment: what looks drawn by chance behind a word for a secret is one."""
+    secret = start + "".join(f"{digits}{letter}" for digits, letter in turns)
+    told = safe(around.format(sentence.format(s=secret)))
+    assert secret not in told
+    assert safe(told) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include /etc/passwd: permission denied",
+        "cat: /etc/passwd: Permission denied",
+        "/etc/nginx/.htpasswd: No such file or directory",
+        "ssh: /home/app/.ssh/authorized_keys: bad permissions",
+        "/run/secrets/api_key: no such file",
+        "http://a.example/reset-password: 404",
+        "GET /api/token: 403 Forbidden",
+        'cannot load certificate key "/etc/ssl/a.key": PEM_read_bio_PrivateKey() failed',
+        "limit_req_zone $binary_remote_addr zone=token:10m rate=5r/s;",
+        "KeyError: 'user'",
+        "cookie: missing",
+        "curl --key /etc/ssl/client.pem --cacert ca.crt https://a.example/",
+        "the token is expired",
+        "rate limit exceeded for token bucket api-global",
+        "password authentication failed for user postgres",
+        "access key rotation is due",
+        "token endpoint https://login.example/oauth2/token",
+    ],
+)
+def test_what_only_sounds_secret_stays(text: str) -> None:
+    """Files, routes, zones and sentences, of which a diagnosis lives."""
+    assert safe(text) == text

@@ -92,6 +92,7 @@ def test_every_reason_of_the_gate_has_its_scenario() -> None:
     """No reason of these layers can be added to the catalogue without a story that leads to it."""
     told = {rest.split()[0] for scenario in SCENARIOS for verb, rest in scenario.expected if verb == "refused"}
     families = {"transport", "host", "network", "flood", "origin", "credential", "route", "policy", "rate", "quota"}
+    families |= {"authorizer", "signature"}
     owned = {code for code, reason in REASONS.items() if reason.layer in {*families, "dependency", "idempotency"}}
     owned |= {"request.duplicate_header", "request.ambiguous_credentials", "internal.error"}
     owned -= LISTENER

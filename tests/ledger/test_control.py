@@ -199,3 +199,14 @@ def test_the_collector_keeps_what_could_not_be_written() -> None:
     row = control.key("k1")
     assert row is not None
     assert row.used_at == 660.0
+
+
+def test_a_snapshot_knows_identities_without_keys_by_id_and_name(filled: Control) -> None:
+    """Whoever is known by another proof than a key is found, under a new name from the change on."""
+    assert filled.snapshot().identity("id_2") == OTHER.view
+    assert filled.snapshot().identity("other") == OTHER.view
+    renamed = replace(OTHER, view=replace(OTHER.view, name="another", state=KeyState.DISABLED))
+    put(filled, Change("identity.update", "id_2", identities=(renamed,)))
+    assert filled.snapshot().identity("other") is None
+    assert filled.snapshot().identity("another") == renamed.view
+    assert filled.snapshot().identity("acme") == ACME.view

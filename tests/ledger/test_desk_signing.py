@@ -68,6 +68,15 @@ def test_nothing_of_a_signing_secret_reaches_the_disk(tmp_path: Path) -> None:
     assert PEPPER.secret not in kept
 
 
+def test_one_public_key_is_one_key(desk: Desk) -> None:
+    """Naming it a second time is refused with the id that it has, so that what it signs is one account's."""
+    pem = public_pem(ed25519.Ed25519PrivateKey.generate())
+    made = desk.create_signing_key("ann", actor=WHO, terms=Terms(), public_key=pem)
+    with pytest.raises(Refusal, match=made.id) as refused:
+        desk.create_signing_key("ann", actor=WHO, terms=Terms(name="again"), public_key=pem)
+    assert refused.value.reason.code == "account.exists"
+
+
 @pytest.mark.parametrize(
     ("key", "algorithm"),
     [

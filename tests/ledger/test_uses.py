@@ -48,7 +48,7 @@ def test_a_nonce_is_good_once(meter: SqliteMeter) -> None:
 
 def test_something_may_be_used_several_times(meter: SqliteMeter) -> None:
     """A browser token for three images serves three."""
-    token = Uses("token", "jti", NOW + 600, most=3)
+    token = Uses("token", "jti", NOW + 600, most=3, reason="token.used_up")
     assert [meter.claim(claim(number, uses=(token,))).conflict for number in range(4)] == ["", "", "", "token.used_up"]
 
 

@@ -268,7 +268,7 @@ def test_the_algorithm_is_that_of_the_key() -> None:
     """Stating another is refused; so is one that nobody takes; stating none is fine."""
     verdict = judged(signed(POST, SECRET), ED25519.public)
     assert verdict.code == "signature.algorithm_of_key"
-    assert verdict.facts == {"stated": "hmac-sha256", "expected": "ed25519"}
+    assert verdict.facts == {"stated": "hmac-sha256", "expected": "ed25519", "differs": "", "hint": ""}
     unknown = judged(presented(f'sig1={COVER};created=1700000000;keyid="k";alg="rsa-v1_5-sha256"'))
     assert unknown.code == "signature.algorithm"
     only = SignatureRules(algorithms=frozenset({Algorithm.ED25519}))

@@ -10,7 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
-from mattegate.assembly import open_gate
+from mattegate.assembly import build_self_service, open_gate
 from mattegate.config.load import load_settings
 from mattegate.serving.app import DataPlane
 from mattegate.serving.server import serve
@@ -28,8 +28,9 @@ def main() -> None:
             gate.gatehouse,
             records=gate.books.records,
             standing=gate.books.usage.standing,
+            extra=build_self_service(settings, gate),
         )
-        serve(app, settings, on_bound=lambda url: print(url, flush=True))
+        serve(app, settings, trust=gate.trust, on_bound=lambda url: print(url, flush=True))
 
 
 if __name__ == "__main__":

@@ -209,11 +209,12 @@ def bearer(key: str, **more: str) -> dict[str, str]:
 
 @contextmanager
 def wired(
-    folder: Path, given: Mapping[str, Any] | None = None, engine: Mapping[str, Any] | None = None
-) -> Iterator[Wire]:
-    """A server process over ``folder``/home for the length of the block."""
+    folder: Path, given: Mapping[str, Any] | None = None, engine: Mapping[str, Any] | None = None, *,
+    program: str = "tests.wire.run_gate",
+) -> Iterator[Wire]:  # fmt: skip
+    """A server process over ``folder``/home for the length of the block; ``engine`` is what ``program`` takes next."""
     settings = {"home": str(folder / "home"), **(given or {})}
-    command = [sys.executable, "-m", "tests.wire.run_gate", json.dumps(settings), json.dumps(engine or {})]
+    command = [sys.executable, "-m", program, json.dumps(settings), json.dumps(engine or {})]
     log = folder / "server.log"
     with (
         log.open("a") as errors,

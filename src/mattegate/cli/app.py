@@ -35,6 +35,9 @@ LATER = (
     ("config", "Check a configuration, show what it amounts to, or begin one."),
     ("policy", "Resource policies in Cedar: check, test, explain, import."),
     ("echo", "Print a line that shows what the server sees of a request."),
+    ("send", "Have a server make a cut-out, with an API key or a signature."),
+    ("sign", "Sign a request for curl, and show why two sides disagree about a signature."),
+    ("conformance", "Hold the verifiers of signatures against published test vectors."),
 )
 """Each a module of its name, imported when it is asked for, and what it is for."""
 

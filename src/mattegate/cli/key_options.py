@@ -25,6 +25,10 @@ Origins = Annotated[
     list[str] | None, typer.Option("--origin", help="Pages that may use it; repeatable: https://shop.example.com.")
 ]
 Models = Annotated[list[str] | None, typer.Option("--model", help="A model it may ask for; repeatable.")]
+UrlHosts = Annotated[
+    list[str] | None,
+    typer.Option("--url-host", help="A host that images may be fetched from for it; repeatable: *.example.com."),
+]
 Require = Annotated[
     list[str] | None,
     typer.Option(help="What every request must show at once; repeatable: key, signature, certificate."),

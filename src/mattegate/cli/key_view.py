@@ -81,6 +81,7 @@ def facts_of(row: KeyRow, keys: KeySettings, now: float) -> dict[str, Any]:
         "addresses": list(view.addresses),
         "origins": list(view.origins),
         "models": list(view.models),
+        "url_hosts": list(view.url_hosts),
         "kind": str(view.kind),
         "algorithm": view.algorithm or None,
         "schemes": list(view.schemes),

@@ -15,7 +15,17 @@ from mattegate.cli.finding import find_or_create, found_identity, found_key
 from mattegate.cli.grouping import command_of, new_group
 from mattegate.cli.handing import handing
 from mattegate.cli.homes import tell_home, warn_of_another
-from mattegate.cli.key_options import Addresses, Json, KeyId, Models, Origins, Require, Scopes, SecretFile
+from mattegate.cli.key_options import (
+    Addresses,
+    Json,
+    KeyId,
+    Models,
+    Origins,
+    Require,
+    Scopes,
+    SecretFile,
+    UrlHosts,
+)
 from mattegate.cli.key_view import HEADINGS, facts_of, row_of
 from mattegate.cli.keys_import import import_keys
 from mattegate.cli.keys_scan import scan
@@ -47,6 +57,7 @@ def create(
     address: Addresses = None,
     origin: Origins = None,
     model: Models = None,
+    url_host: UrlHosts = None,
     require: Require = None,
     file: SecretFile = None,
     as_json: Json = False,
@@ -69,6 +80,7 @@ def create(
             addresses=address or (),
             origins=origin or (),
             models=model or (),
+            url_hosts=url_host or (),
             require=require or (),
         )
         if accounts.control.identity(identity or name) is None:

@@ -12,7 +12,7 @@ import typer
 from mattegate.cli.context import invocation_of
 from mattegate.cli.finding import found_key
 from mattegate.cli.homes import tell_home, warn_of_another
-from mattegate.cli.key_options import Addresses, Json, KeyId, KeyIds, Models, Origins, Scopes, Why
+from mattegate.cli.key_options import Addresses, Json, KeyId, KeyIds, Models, Origins, Scopes, UrlHosts, Why
 from mattegate.cli.key_view import HEADINGS, facts_of, row_of
 from mattegate.cli.ledger import actor, changing
 from mattegate.cli.moments import read_end
@@ -21,6 +21,7 @@ from mattegate.cli.tables import print_table
 from mattegate.ledger.account_values import checked_models, checked_networks, checked_origins, checked_scopes
 from mattegate.ledger.control import KeyRow
 from mattegate.ledger.desk import Desk
+from mattegate.ledger.host_values import checked_hosts
 from mattegate.ledger.narrowing import require_within
 
 
@@ -47,10 +48,11 @@ def narrow(
     address: Addresses = None,
     origin: Origins = None,
     model: Models = None,
+    url_host: UrlHosts = None,
     as_json: Json = False,
 ) -> None:
     """Give a key fewer rights. What would give it more is refused; 'update' does that."""
-    given = _given(expires, scope, address, origin, model)
+    given = _given(expires, scope, address, origin, model, url_host)
     _change(ctx, key_id, given, as_json=as_json, only_narrower=True)
 
 
@@ -63,10 +65,11 @@ def update(
     address: Addresses = None,
     origin: Origins = None,
     model: Models = None,
+    url_host: UrlHosts = None,
     as_json: Json = False,
 ) -> None:
     """Set a key's rights anew, within those of its identity; 'any' takes a restriction away."""
-    given = _given(expires, scope, address, origin, model) | ({} if name is None else {"name": name})
+    given = _given(expires, scope, address, origin, model, url_host) | ({} if name is None else {"name": name})
     _change(ctx, key_id, given, as_json=as_json)
 
 
@@ -88,10 +91,11 @@ def _given(
     address: list[str] | None,
     origin: list[str] | None,
     model: list[str] | None,
+    url_host: list[str] | None,
 ) -> dict[str, Any]:
     """What was said, as the desk's arguments; nothing said is a mistake in the line."""
     now = time.time()
-    lists = {"scopes": scope, "addresses": address, "origins": origin, "models": model}
+    lists = {"scopes": scope, "addresses": address, "origins": origin, "models": model, "url_hosts": url_host}
     given: dict[str, Any] = {what: _any_or(what, values) for what, values in lists.items() if values}
     if expires:
         given["expires_at"] = None if expires == "never" else read_end(expires, now, "--expires")
@@ -123,6 +127,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "addresses": checked_networks,
     "origins": checked_origins,
     "models": checked_models,
+    "url_hosts": checked_hosts,
     "expires_at": float,
 }
 

@@ -95,7 +95,7 @@ def create_certificate(
     require: Require = None,
     as_json: Json = False,
 ) -> None:
-    """Let a client certificate stand for an identity. Who may issue such certificates is server.tls_client_ca."""
+    """Let a client certificate stand for an identity. Who may issue such certificates is certificates.trust_store."""
     settings = invocation_of(ctx).settings()
     terms = _terms(name, environment, expires, scope, address, model, require)
     with changing(settings) as accounts:

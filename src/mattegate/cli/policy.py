@@ -23,6 +23,7 @@ from mattegate.cli.tables import print_table
 from mattegate.config.policies import SUFFIX
 from mattegate.gate.policies.aws.document import Imported, NotImported, imported
 from mattegate.gate.policies.compiled import Policies
+from mattegate.gate.policies.library import formatted
 from mattegate.gate.policies.schema import SCHEMA
 from mattegate.vocabulary.refusal import Refusal
 
@@ -65,7 +66,7 @@ command_of(
 @command_of(
     policy_app,
     "import",
-    "mattegate policy import resource-policy.json > policies/api.cedar",
+    "mattegate policy import resource-policy.json",
     "mattegate policy import resource-policy.json --write",
     "aws apigateway get-rest-api --rest-api-id abc123 --query policy | mattegate policy import -",
 )
@@ -78,9 +79,9 @@ def import_policy(
     found = _imported(file)
     with usable():
         Policies(found.policies)
+        text = formatted("\n\n".join(policy.text for policy in found.policies))
     for note in found.notes:
         write_error(f"note: {note}")
-    text = "\n\n".join(policy.text for policy in found.policies) + "\n"
     if write:
         _write(invocation_of(ctx).settings().policies_dir, Path(file).stem, text)
     else:

@@ -49,7 +49,7 @@ class _Asked:
 def explain(
     ctx: typer.Context,
     request_id: Annotated[
-        str, typer.Argument(metavar="[ID]", help="A recorded request; left out: one made of the options.")
+        str, typer.Argument(metavar="ID", help="A recorded request; left out: one made of the options.")
     ] = "",
     key_id: Annotated[str, typer.Option("--as", metavar="KEY_ID", help="As the holder of a key.")] = "",
     tier: Annotated[str, typer.Option(help="An identity of this tier; with --as: in place of its own.")] = "",
@@ -93,7 +93,7 @@ def explain(
     if as_json:
         write_json(_record(asked.question, judgement, found))
     else:
-        for line in _words(asked.question, judgement, found):
+        for line in words(asked.question, judgement, found):
             sys.stdout.write(f"{shown(line)}\n")
     if judgement.answer is not Answer.PERMIT:
         raise typer.Exit(_REFUSED)
@@ -170,7 +170,8 @@ def _record(question: Question, judgement: Judgement, found: Sequence[Explained]
     }
 
 
-def _words(question: Question, judgement: Judgement, found: Sequence[Explained]) -> Iterator[str]:
+def words(question: Question, judgement: Judgement, found: Sequence[Explained]) -> Iterator[str]:
+    """Lines for people; what came from a caller is shown by whoever prints them."""
     yield from _about(question)
     for policy in found:
         yield ""

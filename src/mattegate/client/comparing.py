@@ -6,16 +6,19 @@ sent, so a line that differs is a line that something in between has changed, or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
 from typing import Final
 
+from mattegate.client.credentials import Moment
 from mattegate.client.request import Outgoing
 from mattegate.signing import hmac_signature, message_signature, sigv4
 from mattegate.signing.message import Message, Stated, Verdict
 from mattegate.signing.request_signatures import MESSAGE, SIGV4, read_signature, signed_by
+from mattegate.signing.sigv4.stamps import instant
 from mattegate.vocabulary.attempt import Channel
 from mattegate.vocabulary.rulebook import SignatureRules
 
@@ -58,6 +61,28 @@ def compare(ours: str, theirs: str) -> tuple[Compared, ...]:
 def differences(compared: tuple[Compared, ...]) -> Iterator[tuple[int, Compared]]:
     """The lines that differ, counted from 1."""
     return ((number, line) for number, line in enumerate(compared, 1) if not line.same)
+
+
+def moment_of(text: str) -> Moment | None:
+    """When the request that ``text`` was written down of was signed, and its nonce; ``None`` where that is not in it.
+
+    Signed for that moment again, the same request has the same text.
+    """
+    if text.startswith(hmac_signature.VERSION):
+        lines = [*text.split("\n"), "", "", ""]
+        return Moment(float(lines[2]), lines[3]) if lines[2].isdecimal() else None
+    if found := _AMZ_DATE.search(text):
+        at = instant(found[1])
+        return None if at is None else Moment(at, "")
+    if found := _CREATED.search(text):
+        nonce = _NONCE.search(text)
+        return Moment(float(found[1]), nonce[1] if nonce else "")
+    return None
+
+
+_AMZ_DATE: Final = re.compile(r"^(?:x-amz-date:|AWS4-HMAC-SHA256\n)([0-9TZ]{16})$", re.MULTILINE)
+_CREATED: Final = re.compile(r'^"@signature-params": .*;created=([0-9]{1,12})(?![0-9])', re.MULTILINE)
+_NONCE: Final = re.compile(r'^"@signature-params": .*;nonce="([!#-\[\]-~]{1,256})"', re.MULTILINE)
 
 
 def _scheme_of(message: Message) -> str:

@@ -84,7 +84,7 @@ def outgoing(
 
     Raises ``ValueError`` for a header that cannot be sent.
     """
-    framing = {"host": server.authority, "accept": "*/*"}
+    framing = {"host": server.authority}
     framing |= {"content-length": str(len(body))} if body or method not in {"GET", "HEAD"} else {}
     given = {name.lower(): value for name, value in (headers or {}).items()}
     lines = tuple((name.encode("ascii"), _sendable(name, value)) for name, value in (framing | given).items())
@@ -95,14 +95,11 @@ def cutout_request(
     server: Server,
     image: bytes,
     options: Mapping[str, Option],
-    *,
-    content_type: str = "application/octet-stream",
-    idempotency_key: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Outgoing:
     """The request for one cut-out: the bare image as body, the options in the query."""
-    headers = {"content-type": content_type}
-    headers |= {"idempotency-key": idempotency_key} if idempotency_key else {}
-    return outgoing(server, "POST", CUTOUT_PATH, query=encoded(options), headers=headers, body=image)
+    given = {"content-type": "application/octet-stream", **(headers or {})}
+    return outgoing(server, "POST", CUTOUT_PATH, query=encoded(options), headers=given, body=image)
 
 
 def encoded(options: Mapping[str, Option]) -> bytes:

@@ -12,14 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import httpx2
 
+from mattegate import __version__
 from mattegate.client.answers import Answer, Cutout, RefusedError, UnreachableError, cutout_of
 from mattegate.client.credentials import Credential, Moment, fresh_text, signed
 from mattegate.client.patience import Patience
 from mattegate.client.request import Option, Outgoing, Server, cutout_request, outgoing
+
+_ABOUT: Final = {"user-agent": f"mattegate/{__version__}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +78,18 @@ class Client:
         """The cut-out of an image, or of the image file of that path; ``options`` are those of the API.
 
         However often it is tried, it is worked on and charged once: all tries bear one ``Idempotency-Key``. Raises
-        :class:`RefusedError`, :class:`UnreachableError`, ``OSError`` for a file that cannot be read, and ``ValueError``.
+        :class:`RefusedError`, :class:`UnreachableError`, ``OSError`` for an unreadable file, and ``ValueError``.
         """
         content = image if isinstance(image, bytes) else Path(image).read_bytes()
         key = fresh_text(self._around.entropy(18))
-        answer, tries = self._tried(cutout_request(self._server, content, options, idempotency_key=key))
+        headers = _ABOUT | {"idempotency-key": key}
+        answer, tries = self._tried(cutout_request(self._server, content, options, headers))
         return cutout_of(answer, tries)
 
     def get(self, path: str, *, query: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         """Whatever a path answers with status 200; raises as :meth:`remove_background` does."""
-        answer, tries = self._tried(outgoing(self._server, "GET", path, query=query, headers=headers))
+        asked = outgoing(self._server, "GET", path, query=query, headers=_ABOUT | dict(headers or {}))
+        answer, tries = self._tried(asked)
         if answer.status != 200:
             raise RefusedError(answer, tries)
         return answer

@@ -15,6 +15,7 @@ AT_ONCE: Final = frozenset(
     {setting for setting in SETTINGS if setting.partition(".")[0] in _SECTIONS_AT_ONCE}
     | {
         "server.require_tls",
+        "certificates.header",
         "keys.prefix_prod",
         "keys.prefix_test",
         "keys.environments",
@@ -22,6 +23,11 @@ AT_ONCE: Final = frozenset(
         "keys.unsafe_anonymous",
         "keys.import_tier",
         "tiers",
+        "tokens.issuer",
+        "tokens.scopes",
+        "tokens.binding",
+        "tokens.proof_nonce",
+        "tokens.issuers",
         "api_keys",
     }
 )

@@ -195,8 +195,7 @@ def _required(require: RequireSettings) -> Iterator[tuple[str, tuple[str, ...]]]
 def _tokens(settings: Settings) -> OwnTokens:
     tokens = settings.tokens
     return OwnTokens(
-        issuer=issuer_of(settings),
-        enabled=tokens.enabled,
+        issuer=issuer_of(settings) if tokens.enabled or tokens.issuers else "",
         binding=tokens.binding,
         scopes=_once(tokens.scopes),
         proof_nonce=tokens.proof_nonce,

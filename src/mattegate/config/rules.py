@@ -20,6 +20,7 @@ from mattegate.config.issuers import UNTOKENED
 from mattegate.config.networks import NetworkSpellingError, read_network
 from mattegate.config.origins import OriginSpellingError, normal_origin
 from mattegate.config.schema import SETTINGS
+from mattegate.vocabulary.admission import PROXIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,7 @@ _WHOLE: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
         "server.send_stall_s": (_POSITIVE,),
         "server.tls_certificate": (_readable_file,),
         "server.tls_key": (_readable_file,),
+        "authz.proxy": (_one_of(*PROXIES),),
         "certificates.mode": (_one_of("off", "optional", "required"),),
         "certificates.trust_store": (_readable_file,),
         "certificates.header": (
@@ -328,6 +330,7 @@ _EACH: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
         ),
         "models.offered": (_FILLED,),
         "certificates.revocation_lists": (_readable_file,),
+        "authz.paths": (_matches(r"/[A-Za-z0-9._~/-]*", "a path begins with /", "such as /api"),),
         "hosts.names": (_host_name,),
         "hosts.private_names": (_host_name,),
         "hosts.private_networks": (_network,),

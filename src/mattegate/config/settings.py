@@ -145,6 +145,20 @@ class CertificateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthzSettings:
+    """A proxy in front of any other service asks the gate at /authz whether a request may pass."""
+
+    enabled: bool = False
+    """Whether declared proxies are answered at /authz."""
+    proxy: str = "nginx"
+    """How they ask: nginx (auth_request), caddy (forward_auth), traefik (forwardAuth) or envoy (ext_authz over HTTP)."""
+    scope: str = "cutout"
+    """The scope that a key needs."""
+    paths: tuple[str, ...] = ()
+    """What the paths that may be asked about begin with. Empty: any."""
+
+
+@dataclass(frozen=True, slots=True)
 class AdminSettings:
     """Where the admin plane listens."""
 
@@ -303,6 +317,8 @@ class RequireSettings:
     """Of requests that list, make, change, rotate or revoke one's own keys."""
     app: tuple[str, ...] = ()
     """Of requests to an application that the gate is embedded in."""
+    authz: tuple[str, ...] = ()
+    """Of requests that a proxy asks about at /authz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,6 +453,7 @@ class Settings:
     engine: EngineSettings = EngineSettings()
     server: ServerSettings = ServerSettings()
     certificates: CertificateSettings = CertificateSettings()
+    authz: AuthzSettings = AuthzSettings()
     admin: AdminSettings = AdminSettings()
     network: NetworkSettings = NetworkSettings()
     hosts: HostSettings = HostSettings()

@@ -58,6 +58,14 @@ def _somebody_passes_certificates_on(settings: Settings) -> Problem | None:
     return Problem("only declared proxies may pass certificates on, and there is none", "set network.trusted_proxies")
 
 
+def _somebody_asks_for_others(settings: Settings) -> Problem | None:
+    if not settings.authz.enabled or settings.network.trusted_proxies:
+        return None
+    return Problem(
+        "only declared proxies may ask on behalf of others, and there is none", "set network.trusted_proxies"
+    )
+
+
 def _every_origin_with_cookies(settings: Settings) -> Problem | None:
     if not settings.cors.credentials or "*" not in settings.cors.allowed_origins:
         return None
@@ -183,6 +191,7 @@ TOGETHER: Final[tuple[Together, ...]] = (
         _certificates_can_be_judged,
     ),
     Together(("certificates.header", "network.trusted_proxies"), _somebody_passes_certificates_on),
+    Together(("authz.enabled", "network.trusted_proxies"), _somebody_asks_for_others),
     Together(("cors.credentials", "cors.allowed_origins"), _every_origin_with_cookies),
     Together(("limits.redis_url", "limits.store"), _redis),
     Together(("notices.mail_to", "notices.smtp_host"), _mail),

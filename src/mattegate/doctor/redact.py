@@ -83,7 +83,9 @@ _OPTION: Final = re.compile(
     r"((?:^|\s)(?:-u|-U|-a|--user|--proxy-user|--auth)(?:[ =]?\^?[\"']?))"
     rf"([^\s:'\"]{{0,200}}):({MARK}|[^\s'\"]{{1,400}})"
 )
-_NAMED_OPTION: Final = re.compile(rf"((?:^|\s)--?([A-Za-z][\w-]{{1,40}})[ \t]{{1,4}}[\"']?)({MARK}|[^\s\"'-][^\s\"']{{3,400}})")
+_NAMED_OPTION: Final = re.compile(
+    rf"((?:^|\s)--?([A-Za-z][\w-]{{1,40}})[ \t]{{1,4}}[\"']?)({MARK}|[^\s\"'-][^\s\"']{{3,400}})"
+)
 _PASSWORD_OPTION: Final = re.compile(
     rf"(\bsshpass -p ?[\"']?|\b(?:mysql|mariadb)\w{{0,16}} (?:[^\n]{{0,200}} )?-p(?=\S))({MARK}|[^\s\"']{{1,200}})"
 )
@@ -96,7 +98,9 @@ _SPOKEN: Final = re.compile(
 _COOKIE_OPTION: Final = re.compile(r"((?:^|\s)(?:-b|--cookie) ?\^?[\"'])(?=[^\"'\n=]{1,200}=)([^\"'\n]{1,8192})")
 _ECHOED: Final = re.compile(rf"(')({MARK}|[^'\n]{{1,8192}})(?=' not a valid key=value pair)")
 _SECURE_LINK: Final = re.compile(r"(secure_link_(?:md5|secret)[ \t]+)([^;\n]{1,400})")
-_FILE_NAME: Final = re.compile(r"\.(?:pem|key|crt|cer|p12|pfx|jks|txt|conf|json|ya?ml|toml|env|php|html?|example|local|com|net|org)$")
+_FILE_NAME: Final = re.compile(
+    r"\.(?:pem|key|crt|cer|p12|pfx|jks|txt|conf|json|ya?ml|toml|env|php|html?|example|local|com|net|org)$"
+)
 _TURNS: Final = re.compile(r"(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]")
 _LEAST_TURNS: Final = 3
 _CLEAR_WORD: Final = re.compile(rf"\$\w+|{MARK}|[^\s\"'$]+")

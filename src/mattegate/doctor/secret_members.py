@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mattegate.doctor.concealment import MARK, hide, looks_secret
+from mattegate.doctor.concealment import MARK, looks_secret
 from mattegate.doctor.secret_kinds import WORDS, hide_cookies, kind_of
 
 _QUOTE: Final = r"(?:\\{0,4}[\"'`]|\^\"|&quot;|&#34;|&#39;|%(?:25)?2[27])"
@@ -145,7 +145,7 @@ def _says_something(value: str, found: re.Match[str]) -> bool:
 def _of_a_file(before: str, value: str, found: re.Match[str]) -> bool:
     """Whether it is the last part of a path, of which something is said (``/etc/passwd: denied``), or of nginx's
     ``zone=name:10m``. What a search in files prints has no space behind the colon."""
-    if found["sep"] != ":" or found["close"] is not None and "/" not in before:
+    if found["sep"] != ":" or (found["close"] is not None and "/" not in before):
         return False
     if before.endswith("zone="):
         return True

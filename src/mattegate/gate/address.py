@@ -53,13 +53,18 @@ def client_of(attempt: Attempt, rules: Rules) -> Client:
     """Find the client: the peer itself, or what declared proxies say."""
     peer = parse_address(attempt.peer)
     known = peer.text if peer else ""
-    if not (rules.trusted.find(peer) if attempt.peer else rules.trusts_socket):
+    if not is_declared(attempt.peer, rules):
         return _by_connection(known, _forwarding_header(attempt) if is_local(attempt.peer) else "")
     listed = _listed(attempt, rules, peer)
     standard = _standard(attempt, rules, peer)
     if listed is None or standard is None:
         return listed or standard or Client(known, trusted=True)
     return _agreed(listed, standard)
+
+
+def is_declared(peer: str, rules: Rules) -> bool:
+    """Whether whoever connected from ``peer`` is a declared proxy; empty for a Unix socket."""
+    return bool(rules.trusted.find(parse_address(peer))) if peer else rules.trusts_socket
 
 
 @lru_cache(maxsize=1024)
@@ -85,6 +90,18 @@ def proto_by(attempt: Attempt, client: Client) -> Proto:
     if client.trusted and (said := _protos(attempt, client)):
         return "https" if said == {"https"} else "http"
     return "https" if attempt.tls else "http"
+
+
+def host_of(attempt: Attempt, rules: Rules) -> str:
+    """The host that the client asked for: what the declared proxy says, otherwise ``Host``.
+
+    Empty where proxies contradict each other.
+    """
+    client = client_of(attempt, rules)
+    hosts = _hosts(attempt, client) if client.trusted else set()
+    if not hosts:
+        return attempt.host
+    return hosts.pop() if len(hosts) == 1 else ""
 
 
 def _forwarding_header(attempt: Attempt) -> str:
@@ -172,6 +189,16 @@ def parse_element(element: str) -> dict[str, str] | None:
             return None
         pairs[name] = re.sub(r"\\(.)", r"\1", match[2]) if match[2] is not None else match[3]
     return pairs
+
+
+def _hosts(attempt: Attempt, client: Client) -> set[str]:
+    depth = max(client.depth, 1)
+    said = [text.strip() for text in attempt.forwarded_host.split(",")] if attempt.forwarded_host else []
+    hosts = {said[-min(depth, len(said))]} if said else set()
+    if attempt.forwarded:
+        pairs = parse_element(attempt.forwarded[-min(depth, len(attempt.forwarded))])
+        hosts |= {""} if pairs is None else {pairs["host"]} if "host" in pairs else set()
+    return hosts
 
 
 def _protos(attempt: Attempt, client: Client) -> set[str]:

@@ -20,6 +20,7 @@ EXPOSED: Final = (
     "X-Request-Id", "X-Mattegate-Reason", "X-Mattegate-Error-Type", "X-Mattegate-Model", "X-Mattegate-Notes", "X-Width",
     "X-Height", "Retry-After", "RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining",
     "X-RateLimit-Reset", "Server-Timing", "Idempotency-Replayed", "WWW-Authenticate", "Link", "Content-Disposition",
+    "DPoP-Nonce", "Accept-Signature",
 )  # fmt: skip
 """What a page may read of an answer beyond its body."""
 

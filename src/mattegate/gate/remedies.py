@@ -74,6 +74,12 @@ def _transport(_: Situation, __: Finding) -> Iterator[Idea]:
     yield "HTTPS were not required", {"rulebook.transport.require_tls": "false"}
 
 
+def _no_certificate(now: Situation, _: Finding) -> Iterator[Idea]:
+    good = {"subject": "CN=assumed", "not_before": now.attempt.at, "not_after": now.attempt.at}
+    yield "a good client certificate were shown", {"attempt.certificate": json.dumps(good)}
+    yield "a client certificate were not required", {"rulebook.certificate.mode": "optional"}
+
+
 def _host(now: Situation, finding: Finding) -> Iterator[Idea]:
     for name in now.rules.rulebook.host.names:
         if not name.startswith("*"):
@@ -204,6 +210,7 @@ def _dependency(now: Situation, _: Finding) -> Iterator[Idea]:
 
 
 _BY_REASON: Final[Mapping[str, Thinker]] = {
+    "transport.client_cert_missing": _no_certificate,
     "network.denied": _denied,
     "network.not_allowed": _not_allowed,
     "network.undeclared_proxy": _undeclared,

@@ -10,6 +10,7 @@ from mattegate.gate.hosts import Hosts
 from mattegate.gate.networks import Networks
 from mattegate.gate.origins import Origins
 from mattegate.gate.policies.compiled import Policies
+from mattegate.gate.tokens import Trusted
 from mattegate.vocabulary.facts import IdentityView, KeyView, LimitKind
 from mattegate.vocabulary.rulebook import CorsRules, CredentialRules, Limit, NetworkRules, Rulebook, Tier
 
@@ -63,6 +64,7 @@ class Rules:
     """Whether nothing is said of hosts at all."""
     required_on: Mapping[str, tuple[str, ...]]
     """What must be shown at once, by the name of the route."""
+    tokens: Trusted
     policies: Policies | None
     """``None``: there are none, and scopes and bindings alone decide."""
 
@@ -89,6 +91,7 @@ class Rules:
             any_network=not (network.rules or network.trusted_proxies),
             any_host=not (host.names or host.private_names) and host.default_endpoint,
             required_on=dict(rulebook.require),
+            tokens=Trusted.of(rulebook),
             policies=Policies(rulebook.policies) if rulebook.policies else None,
         )
 

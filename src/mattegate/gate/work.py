@@ -26,12 +26,18 @@ _LAYERS: Final = {
 """Which layer an outcome speaks for, by the first word of its reason; everything else is left to the last one."""
 
 _SILENT: Final = {name: Finding(name, Effect.NO_IMPACT) for name in ("upload", "capacity", "engine")}
+_NO_BODY: Final = {
+    name: Finding(name, Effect.SKIPPED, detail="no_body: a proxy asked about the head alone")
+    for name in ("upload", "capacity", "engine")
+}
 _PASSED: Final = {name: Finding(name, Effect.ALLOW) for name in ("upload", "capacity", "engine")}
 
 
 def stage_finding(layer: str, case: Case) -> Finding | FactName:
     """What ``layer`` says of the outcome; asks for it where the route has work behind it."""
     outcome = case.facts.outcome
+    if case.attempt.behalf is not None and (outcome is None or not outcome.code):
+        return _NO_BODY[layer]
     if outcome is None:
         return FactName.OUTCOME if case.attempt.route.staged else _SILENT[layer]
     if not outcome.code:

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from mattegate.ledger.audit import Head
 from mattegate.ledger.protocols import AuditEntry, IdentityRow, Keyring, Snapshot, StoredKey
-from mattegate.vocabulary.facts import KeyKind, KeyState, Plain
+from mattegate.vocabulary.facts import IdentityView, KeyKind, KeyState, Plain
 
 Result = TypeVar("Result")
 
@@ -124,8 +124,13 @@ EMPTY = Snapshot(0, {}, {})
 """What is known before anything was read."""
 
 
-def brought_up_to(epoch: int, before: Snapshot, changed: Iterable[StoredKey]) -> Snapshot:
-    """``before`` with the keys that changed since. Plain dictionaries, because those are copied and read fastest."""
+def brought_up_to(
+    epoch: int, before: Snapshot, changed: Iterable[StoredKey], identities: Iterable[IdentityView] = ()
+) -> Snapshot:
+    """``before`` with the keys and identities that changed since.
+
+    Plain dictionaries, because those are copied and read fastest.
+    """
     new = {stored.view.id: stored for stored in changed}
     keys = {**before.keys, **new}
     foreign, certificates = before.foreign, before.certificates
@@ -134,4 +139,8 @@ def brought_up_to(epoch: int, before: Snapshot, changed: Iterable[StoredKey]) ->
     if any(stored.view.kind is KeyKind.CERTIFICATE for stored in new.values()):
         bound = (stored for stored in keys.values() if stored.view.kind is KeyKind.CERTIFICATE)
         certificates = {stored.material: stored for stored in bound}
-    return Snapshot(epoch, keys, foreign, certificates)
+    known, named = before.identities, before.named
+    if others := {view.id: view for view in identities}:
+        known = {**known, **others}
+        named = {view.name: view for view in known.values()}
+    return Snapshot(epoch, keys, foreign, certificates, known, named)

@@ -88,7 +88,12 @@ class MemoryControl(Control):
         tables.keys.update((row.id, row) for row in moved)
         tables.admins.update((row.id, row) for row in change.admins)
         tables.audit.append(entry)
-        self._snapshot = brought_up_to(self._snapshot.epoch + 1, self._snapshot, [row.stored for row in moved])
+        self._snapshot = brought_up_to(
+            self._snapshot.epoch + 1,
+            self._snapshot,
+            [row.stored for row in moved],
+            [row.view for row in change.identities],
+        )
 
     def _with_identities(self, change: Change) -> list[KeyRow]:
         """Every key that the change puts or whose identity it puts, with its identity as it will be."""

@@ -19,7 +19,7 @@ _IDENTITY: Final = "i.id, i.name, i.tier, i.scopes, i.state, i.limits, i.created
 _KEY: Final = (
     "k.id, k.name, k.environment, k.state, k.created_at, k.expires_at, k.replaced_by, k.scopes, k.addresses, "
     'k.origins, k.models, k.digest, k.pepper_version, k."foreign", k.brand, k.enabled_at, k.kind, k.algorithm, '
-    "k.schemes, k.require, k.material, k.kek_version, u.used_at, u.reminded_at"
+    "k.schemes, k.require, k.material, k.kek_version, k.url_hosts, u.used_at, u.reminded_at"
 )
 _KEY_WIDTH: Final = _KEY.count(",") + 1
 
@@ -44,7 +44,8 @@ PUT_IDENTITY: Final = _upsert("identities", "id name tier scopes state limits cr
 PUT_KEY: Final = _upsert(
     "keys",
     "id identity name environment state created_at expires_at replaced_by scopes addresses origins models"
-    " digest pepper_version foreign brand enabled_at kind algorithm schemes require material kek_version changed",
+    " digest pepper_version foreign brand enabled_at kind algorithm schemes require material kek_version url_hosts"
+    " changed",
 )
 PUT_ADMIN: Final = _upsert("admins", "id name digest pepper_version created_at state")
 PUT_ENTRY: Final = "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -81,12 +82,12 @@ def key_of(columns: Columns) -> KeyRow:
     (
         id_, name, environment, state, created_at, expires_at, replaced_by, scopes, addresses,
         origins, models, digest, pepper_version, foreign, brand, enabled_at, kind, algorithm,
-        schemes, require, material, kek_version, used_at, reminded_at,
+        schemes, require, material, kek_version, url_hosts, used_at, reminded_at,
     ) = columns[:_KEY_WIDTH]  # fmt: skip
     view = KeyView(
         id_, identity_of(columns[_KEY_WIDTH:]).view, name, environment, KeyState(state), created_at, expires_at,
         replaced_by, None if scopes is None else _tuple(scopes), _tuple(addresses), _tuple(origins), _tuple(models),
-        KeyKind(kind), algorithm, _tuple(schemes), _tuple(require),
+        KeyKind(kind), algorithm, _tuple(schemes), _tuple(require), url_hosts=_tuple(url_hosts),
     )  # fmt: skip
     stored = StoredKey(view, digest, pepper_version, bool(foreign), brand, material, kek_version)
     return KeyRow(stored, enabled_at, used_at, reminded_at)
@@ -100,7 +101,7 @@ def key_columns(row: KeyRow) -> Columns:
         view.replaced_by, None if view.scopes is None else _json(view.scopes), _json(view.addresses),
         _json(view.origins), _json(view.models), stored.digest, stored.pepper_version, int(stored.foreign),
         stored.brand, row.enabled_at, str(view.kind), view.algorithm, _json(view.schemes), _json(view.require),
-        stored.material, stored.kek_version,
+        stored.material, stored.kek_version, _json(view.url_hosts),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from mattegate.ledger.connection import TROUBLE, open_database, transaction, unavailable
 from mattegate.ledger.control import EMPTY, brought_up_to
-from mattegate.ledger.control_rows import KEYS, key_of, read
+from mattegate.ledger.control_rows import IDENTITIES, KEYS, identity_of, key_of, read
 from mattegate.ledger.protocols import Snapshot
 from mattegate.ledger.wal_index import WalIndex
 
@@ -24,6 +24,7 @@ _CHANGED: Final = (
     " UNION SELECT keys.id FROM identities JOIN keys ON keys.identity = identities.id"
     " WHERE identities.changed > :known)"
 )
+_CHANGED_IDENTITIES: Final = f"{IDENTITIES} WHERE i.changed > :known"
 
 
 class Watch:
@@ -63,8 +64,10 @@ class Watch:
             if epoch == self._snapshot.epoch:
                 return
             before = self._snapshot if self._snapshot.epoch < epoch else EMPTY
-            rows = self._connection.execute(_CHANGED, {"known": before.epoch})
-            self._snapshot = brought_up_to(epoch, before, [read(key_of, row).stored for row in rows])
+            since = {"known": before.epoch}
+            keys = [read(key_of, row).stored for row in self._connection.execute(_CHANGED, since)]
+            views = [read(identity_of, row).view for row in self._connection.execute(_CHANGED_IDENTITIES, since)]
+            self._snapshot = brought_up_to(epoch, before, keys, views)
 
     def close(self) -> None:
         """Close the connection."""

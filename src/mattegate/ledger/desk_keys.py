@@ -23,6 +23,7 @@ from mattegate.ledger.account_values import (
 )
 from mattegate.ledger.control import Change, KeyRow, Rows
 from mattegate.ledger.desk_base import Workplace, require_free, require_operator
+from mattegate.ledger.host_values import checked_hosts
 from mattegate.ledger.protocols import StoredKey
 from mattegate.signing.keys import Minted, digest_key, id_of, mint
 from mattegate.vocabulary.facts import IdentityView, KeyState, KeyView, Plain
@@ -53,6 +54,7 @@ class Terms:
     origins: Iterable[str] = ()
     models: Iterable[str] = ()
     require: Iterable[str] = ()
+    url_hosts: Iterable[str] = ()
 
     def view(self, key_id: str, at: float) -> KeyView:
         """The key, but for its identity. Raises ``account.invalid``."""
@@ -68,6 +70,7 @@ class Terms:
             origins=checked_origins(self.origins),
             models=checked_models(self.models),
             require=checked_require(self.require),
+            url_hosts=checked_hosts(self.url_hosts),
         )
 
 
@@ -87,13 +90,14 @@ class KeyDesk(Workplace):
         origins: Iterable[str] = (),
         models: Iterable[str] = (),
         require: Iterable[str] = (),
+        url_hosts: Iterable[str] = (),
     ) -> Minted:
         """A new key of an identity (name or id). Its text is in the result and nowhere else."""
         at = self._clock()
         minted = mint(self._prefix(environment), self._entropy)
         terms = Terms(
             name=name, environment=environment, expires_at=expires_at, scopes=scopes, addresses=addresses,
-            origins=origins, models=models, require=require,
+            origins=origins, models=models, require=require, url_hosts=url_hosts,
         )  # fmt: skip
         stored = self._stored(terms.view(minted.id, at), minted.text)
         self._change(lambda rows: key_acts.create(rows, stored, identity, actor, at), actor, at)
@@ -149,6 +153,7 @@ class KeyDesk(Workplace):
         addresses: Iterable[str] | Unchanged = UNCHANGED,
         origins: Iterable[str] | Unchanged = UNCHANGED,
         models: Iterable[str] | Unchanged = UNCHANGED,
+        url_hosts: Iterable[str] | Unchanged = UNCHANGED,
     ) -> KeyRow:
         """Change what is given: operators within the identity, owners only to narrow (else ``account.wider``)."""
         at = self._clock()
@@ -165,6 +170,8 @@ class KeyDesk(Workplace):
             given["origins"] = checked_origins(origins)
         if not isinstance(models, Unchanged):
             given["models"] = checked_models(models)
+        if not isinstance(url_hosts, Unchanged):
+            given["url_hosts"] = checked_hosts(url_hosts)
         return self._change(
             lambda rows: key_acts.update(rows, key_id, lambda old: replace(old, **given), actor, at), actor, at
         )  # fmt: skip

@@ -66,6 +66,8 @@ def create(rows: Rows, stored: StoredKey, name_or_id: str, actor: str, at: float
         raise Refusal("account.not_found", what="identity", name=name_or_id)
     _require_bounds(key, me)
     _require_new(rows, key.id)
+    if known := rows.key_by_digest(stored.digest):  # a public key or a certificate that was named before
+        raise Refusal("account.exists", what="key", name=known.id)
     row = KeyRow(replace(stored, view=key), enabled_at=at)
     return None, Change("key.create", key.id, described(key), keys=(row,))
 
@@ -80,7 +82,7 @@ def bring(rows: Rows, stored: StoredKey, identity: IdentityRow, *, new: bool, at
 
 
 def update(rows: Rows, key_id: str, edit: Edit, actor: str, at: float) -> tuple[KeyRow, Change | None]:
-    """Another name, expiry, scopes, addresses, origins or models."""
+    """Another name, expiry, scopes, addresses, origins, models or hosts of images."""
     row = found_key(rows, key_id, actor, at)
     old = row.stored.view
     new = edit(old)
@@ -145,7 +147,8 @@ def _put(row: KeyRow, new: KeyView, act: str, why: str = "") -> tuple[KeyRow, Ch
     if new == old:
         return row, None
     before, after = described(old), described(new)
-    details: dict[str, Plain] = {name: value for name, value in after.items() if value != before[name]}
+    after |= {name: "" for name in before if name not in after}
+    details: dict[str, Plain] = {name: value for name, value in after.items() if value != before.get(name)}
     if why:
         details["why"] = why
     changed = replace(row, stored=replace(row.stored, view=new))
@@ -164,16 +167,17 @@ def described(key: KeyView) -> dict[str, Plain]:
         "addresses": " ".join(key.addresses),
         "origins": " ".join(key.origins),
         "models": " ".join(key.models),
-    } | _only_given(kind=str(key.kind), algorithm=key.algorithm, schemes=key.schemes, require=key.require)
+    } | _only_given(key)
 
 
-def _only_given(*, kind: str, algorithm: str, schemes: tuple[str, ...], require: tuple[str, ...]) -> dict[str, Plain]:
+def _only_given(key: KeyView) -> dict[str, Plain]:
     """What most keys have nothing of; empty where it is so, so that an entry of a plain key reads as it always did."""
     given: dict[str, Plain] = {
-        "kind": "" if kind == KeyKind.API else kind,
-        "algorithm": algorithm,
-        "schemes": " ".join(schemes),
-        "require": " ".join(require),
+        "kind": "" if key.kind is KeyKind.API else str(key.kind),
+        "algorithm": key.algorithm,
+        "schemes": " ".join(key.schemes),
+        "require": " ".join(key.require),
+        "url_hosts": " ".join(key.url_hosts),
     }
     return {name: value for name, value in given.items() if value}
 

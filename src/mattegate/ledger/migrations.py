@@ -93,6 +93,7 @@ CONTROL: Final = (
         "ALTER TABLE keys ADD COLUMN require TEXT NOT NULL DEFAULT '[]'",
         "ALTER TABLE keys ADD COLUMN material BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE keys ADD COLUMN kek_version INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE keys ADD COLUMN url_hosts TEXT NOT NULL DEFAULT '[]'",
     ),
 )
 """``control.db``. ``epoch`` is one row: the epoch that claims compare, and the last audit entry.

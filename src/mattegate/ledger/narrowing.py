@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from mattegate.ledger.account_values import origin_of
+from mattegate.ledger.host_values import covers_host
 from mattegate.vocabulary.facts import IdentityView, KeyView
 from mattegate.vocabulary.refusal import Refusal
 
@@ -42,6 +43,7 @@ def _lists(key: KeyView, bound: KeyView) -> Iterator[tuple[str, object]]:
         ("the addresses", key.addresses, bound.addresses),
         ("the origins", key.origins, bound.origins),
         ("the models", key.models, bound.models),
+        ("the hosts of images", key.url_hosts, bound.url_hosts),
     ):
         if may and not has:
             yield what, "any"
@@ -51,6 +53,8 @@ def _lists(key: KeyView, bound: KeyView) -> Iterator[tuple[str, object]]:
         yield from (("the origin", one) for one in key.origins if not _in_origins(one, bound.origins))
     if bound.models:
         yield from (("the model", one) for one in key.models if one not in bound.models)
+    if bound.url_hosts:
+        yield from (("the host of images", one) for one in key.url_hosts if not covers_host(bound.url_hosts, one))
 
 
 def _has(scopes: tuple[str, ...], scope: str) -> bool:

@@ -63,6 +63,14 @@ class Snapshot:
     """Foreign keys by digest."""
     certificates: Mapping[bytes, StoredKey] = field(default_factory=dict)
     """Certificate keys by what a certificate must match."""
+    identities: Mapping[str, IdentityView] = field(default_factory=dict)
+    """By id; those without a key, too."""
+    named: Mapping[str, IdentityView] = field(default_factory=dict)
+    """The same by name."""
+
+    def identity(self, name_or_id: str) -> IdentityView | None:
+        """The identity of that id, or else of that name."""
+        return self.identities.get(name_or_id) or self.named.get(name_or_id)
 
 
 class Keyring(Protocol):

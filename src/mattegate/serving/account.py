@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from mattegate.gate.explain import checks
+from mattegate.gate.case import proven_keys
+from mattegate.gate.explain import checks, public_checks
 from mattegate.gate.limits import limits_of
 from mattegate.ledger.protocols import Record
 from mattegate.serving.exchange import Exchange
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _PRIVATE_LAYERS = frozenset({"network", "flood"})
 """Layers whose rules and details are the operator's business, even towards a caller they refused."""
+
+_PUBLIC_WORDS = frozenset({"authorizer", "upload"})
+"""Layers that know more than the caller may: what an authorizer said beside it, what an address led to."""
 
 
 class Account:
@@ -80,6 +84,7 @@ def described(key: KeyView) -> dict[str, Any]:
             "addresses": list(key.addresses),
             "origins": list(key.origins),
             "models": list(key.models),
+            "url_hosts": list(key.url_hosts),
             "replaced_by": key.replaced_by or None,
         },
     }
@@ -111,17 +116,13 @@ def limits_shown(answers: Sequence[LimitAnswer]) -> list[dict[str, Any]]:
 
 
 def _owns(key: KeyView, record: Record) -> bool:
-    fact = record.facts.credential
-    return fact is not None and fact.proven and fact.key is not None and fact.key.identity.id == key.identity.id
+    return any(proven.identity.id == key.identity.id for proven in proven_keys(record.facts))
 
 
 def _redacted(record: Record) -> dict[str, Any]:
     """A record as its caller may see it: public codes, and no rule that is the operator's business."""
     reason = REASONS[REASONS[record.reason].public] if record.reason else None
-    shown = [
-        check | ({"detail": "", "rule": ""} if check["layer"] in _PRIVATE_LAYERS else {})
-        for check in checks(record.findings)
-    ]
+    shown = map(_shown, checks(record.findings), public_checks(record.findings))
     return {
         "request_id": record.request_id,
         "at": timestamp(record.at),
@@ -132,5 +133,11 @@ def _redacted(record: Record) -> dict[str, Any]:
         "reason": reason.code if reason else "",
         "layer": reason.layer if reason else "",
         "title": reason.title if reason else "",
-        "checks": shown,
+        "checks": list(shown),
     }
+
+
+def _shown(check: dict[str, str], public: dict[str, str]) -> dict[str, str]:
+    if check["layer"] in _PUBLIC_WORDS:
+        return public
+    return check | ({"detail": ""} if check["layer"] in _PRIVATE_LAYERS else {})

@@ -14,6 +14,7 @@ from mattegate.serving.account import Account
 from mattegate.serving.drain import Drain
 from mattegate.serving.envelope import Envelope
 from mattegate.serving.exchange import Exchange
+from mattegate.serving.forward_auth import ForwardAuth
 from mattegate.serving.health import Health
 from mattegate.serving.plane import RemoveBackground, head_reader
 from mattegate.serving.site import Site
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mattegate.cutout.engine.protocol import Engine
     from mattegate.ledger.protocols import RecordBook
     from mattegate.serving.echo import Echo
+    from mattegate.serving.fetching import ImageFetcher
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.standing import Standing
 
@@ -44,7 +46,7 @@ class DataPlane:
     ``models`` gives the names a request may use, for the pages and the OpenAPI document; ``proper_name`` turns an alias
     into the name that policies speak of. ``drain`` is what a server
     tells of its end. ``extra`` answers further routes by their names; ``companions`` run beside it as long as it lives;
-    ``observe`` is told of every exchange once it is over.
+    ``observe`` is told of every exchange once it is over. ``images`` fetches those that come as addresses.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class DataPlane:
         echo: Echo | None = None,
         companions: Sequence[Companion] = (),
         observe: Callable[[Exchange], None] | None = None,
+        images: ImageFetcher | None = None,
     ) -> None:
         self.drain = Drain(engine, patience_s=settings.engine.drain_s)
         self._engine = engine
         self._companions = companions
         self._echo = echo if settings.server.echo else None
-        cutout = RemoveBackground(settings, engine, self.drain, gatehouse, proper_name)
+        self._authz = ForwardAuth.of(settings, gatehouse, observe=observe)
+        cutout = RemoveBackground(settings, engine, self.drain, gatehouse, proper_name, images=images)
         account = Account(gatehouse, records, standing)
         self._endpoints = _endpoints(cutout, account, Health(engine, self.drain), Site(settings, models))
         self._endpoints |= {name: answered(call) for name, call in (extra or {}).items()}
@@ -85,6 +89,8 @@ class DataPlane:
         """Answer one request, or live through the lifespan."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif self._authz is not None and self._authz.wants(scope):
+            await self._authz(scope, receive, send)
         elif self._echo is None or not await self._echoed(self._echo, scope, receive, send):
             await self._http(scope, receive, send)
 

@@ -126,8 +126,8 @@ class TlsDoor:
         try:
             await loop.connect_accepted_socket(lambda: protocol, visitor, **({} if misplaced else handshake))
         except OSError as error:
-            problem = self._problem(error)
-            self._connections.note(Refusal("transport.handshake", problem=problem), address)
+            refusal = _certificate_refusal(error) or Refusal("transport.handshake", problem=self._problem(error))
+            self._connections.note(refusal, address)
             self._connections.leave(address)
 
     def _problem(self, error: OSError) -> str:
@@ -136,6 +136,23 @@ class TlsDoor:
         if isinstance(error, ConnectionAbortedError):
             return f"it did not finish within {self._patience_s:g} s"
         return error.strerror or str(error) or "the caller left in the middle"
+
+
+_BY_CODE: Final = {
+    9: "transport.client_cert_not_yet",
+    10: "transport.client_cert_expired",
+    26: "transport.client_cert_usage",
+}
+"""What OpenSSL's verification says (X509_V_ERR_*), where that is more than that nobody is trusted."""
+
+
+def _certificate_refusal(error: OSError) -> Refusal | None:
+    """The reason that a client's certificate gave, if one did; what stood in it is lost with the handshake."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return None
+    code = _BY_CODE.get(error.verify_code, "transport.client_cert_untrusted")
+    ended = "(lost with the handshake)"
+    return Refusal(code, subject=ended, problem=error.verify_message, until=ended, since=ended)
 
 
 def _is_text(first: bytes) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from mattegate.gate.cors import cors_headers, preflight_headers
 from mattegate.gate.limits import rate_headers
 from mattegate.gate.wording import untellable
+from mattegate.serving.accept_signature import asked_for
 from mattegate.serving.access import access_form, log_access, log_access_again
 from mattegate.serving.exchange import Exchange
 from mattegate.serving.gatehouse import refusal_for
@@ -113,7 +114,7 @@ class Envelope:
         walk = exchange.walk
         if walk is None or not sets_precedent(exchange, walk):
             return None
-        problem = Problem.of(refusal_for(walk))
+        problem = Problem.of(refusal_for(walk), walk)
         try:
             body = problem.body_with_hole(instance=_instance(scope, exchange), docs=self._docs)
         except (UnicodeEncodeError, OverflowError):
@@ -146,10 +147,10 @@ class Envelope:
         if refusal.reason.code == "request.client_gone":
             exchange.status = refusal.reason.status  # nobody is there to read an answer
             return
-        problem = Problem.of(refusal)
+        problem = Problem.of(refusal, exchange.walk)
         instance = _instance(scope, exchange)
         body = encode_json(problem.document(request_id=exchange.request_id, instance=instance, docs=self._docs))
-        headers = problem.headers(body)
+        headers = [*problem.headers(body), *asked_for(problem, as_request(scope), exchange.walk)]
         if exchange.body_left:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from mattegate.vocabulary.attempt import SIGNED, TOKENS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mattegate.serving.held_body import HeldBody
     from mattegate.signing.message import Message
     from mattegate.vocabulary.attempt import Attempt
@@ -25,6 +27,8 @@ class Evidence:
     """The head as it came over the wire, where something in it is signed or bound."""
     certificate: bytes = b""
     """DER of the client certificate that the handshake has proven, or a declared proxy passed on."""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """Every header of the request, for an authorizer that goes by one; names in small letters."""
     body: HeldBody | None = None
     """The body, for proofs that cover it as a whole."""
 

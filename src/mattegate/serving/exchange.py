@@ -29,6 +29,8 @@ class Exchange:
     gone: bool = False
     """Whether the caller was seen to close the connection."""
     bytes_in: int = 0
+    bytes_fetched: int = 0
+    """From an address that the caller named."""
     bytes_out: int = 0
     status: int = 0
     reason: str = ""

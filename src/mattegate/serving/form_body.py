@@ -8,7 +8,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from mattegate.serving.head import BodyKind
 from mattegate.serving.intake import Submission, Upload
-from mattegate.serving.texts import MAX_OPTIONS, MAX_TEXT, add_text, option_refusal
+from mattegate.serving.texts import MAX_OPTIONS, MAX_TEXT, MAX_URL, URL, add_text, option_refusal
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class FormReader:
             return _FilePart(segment, self._intake, self._submission)
         if segment.filename is not None:
             raise _malformed(f"the file field {segment.name[:64]!r} is not known; the image goes in 'image'")
+        if segment.name == URL and self._intake.limits.urls:
+            return _UrlPart(segment.name)
         return _TextPart(segment.name)
 
 
@@ -87,21 +89,36 @@ class _FilePart:
 class _TextPart:
     """One option of the form."""
 
+    most = MAX_TEXT
+
     def __init__(self, name: str) -> None:
         self._name = name
         self._data = b""
 
     def write(self, chunk: bytes) -> None:
         self._data += chunk
-        if len(self._data) > MAX_TEXT:
-            raise option_refusal(self._name, "…", f"it is longer than {MAX_TEXT} bytes")
+        if len(self._data) > self.most:
+            raise option_refusal(self._name, "…", f"it is longer than {self.most} bytes")
 
     def end(self, submission: Submission) -> None:
+        add_text(submission.texts, self._name, self._text())
+
+    def _text(self) -> str:
         try:
-            text = self._data.decode()
+            return self._data.decode()
         except UnicodeDecodeError:
             raise option_refusal(self._name, "…", "it is not UTF-8") from None
-        add_text(submission.texts, self._name, text)
+
+
+class _UrlPart(_TextPart):
+    """The address of the image."""
+
+    most = MAX_URL
+
+    def end(self, submission: Submission) -> None:
+        if submission.url:
+            raise option_refusal(self._name, "…", "it is given twice")
+        submission.url = self._text()
 
 
 def _parser(head: Head) -> PushMultipartParser:

@@ -61,6 +61,7 @@ from mattegate.vocabulary.facts import (
     LimitAnswer,
     Outcome,
     ProofFact,
+    Uses,
 )
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import Limit
@@ -221,7 +222,7 @@ class Gatehouse:
         if unpaid is not None:
             outcome = Outcome(unpaid.reason.code, plain(unpaid.facts), unpaid.status)
             self._finish(walk, outcome)
-        if outcome.status >= 400 or not walk.attempt.route.public:
+        if outcome.status >= 400 or walk.caller is not None or not walk.attempt.route.public:
             try:
                 exchange.request_id = self._keep(exchange, walk, outcome)
             except Refusal as unrecorded:
@@ -229,6 +230,22 @@ class Gatehouse:
                 raise
         if unpaid is not None:
             raise unpaid
+
+    def vouch(self, walk: Walk, key: KeyView) -> None:
+        """Whoever asks for something public has shown that ``key`` is theirs."""
+        walk.caller = key
+        walk.learn(credential=CredentialFact(key, proven=True))
+        self._parts.used_keys.note(key.id, walk.attempt.at)
+
+    def doubt(self, walk: Walk) -> None:
+        """Whoever asks for something public has failed to show it: counted as every failed credential is."""
+        self._proving(walk, "", good=False)(at=walk.attempt.at)
+
+    async def use_up(self, walk: Walk, key: KeyView, uses: tuple[Uses, ...]) -> ClaimFact:
+        """Use what serves once, outside of a decision. Raises :class:`Refusal` ``dependency.*``."""
+        identity, at = key.identity.id, walk.attempt.at
+        claim = Claim(walk.attempt.request_id, identity, key.id, at, limits=(), uses=uses, metered=False)
+        return await self._asked(self._parts.meter.claim, claim)
 
     async def in_thread(self, call: Callable[..., _T], *args: object) -> _T:
         """One call of the ledger, in its thread."""
@@ -331,6 +348,7 @@ class Gatehouse:
             idempotency_key=walk.attempt.idempotency_key if metered else "",
             uses=uses_of(walk.facts),
             metered=metered,
+            kind="cutout" if walk.attempt.behalf is None else "admission",
         )
         return await self.in_thread(self._parts.meter.claim, claim)
 

@@ -6,7 +6,6 @@ to fill the memory.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -48,21 +47,23 @@ class HeldBody:
         self._chunks: list[bytes] | None = None
         self._given = False
 
-    async def sha256(self) -> str:
-        """The hash of the whole body in lower-case hex. Raises what :func:`~mattegate.serving.body.pour` does."""
-        digest = hashlib.sha256()
-        for chunk in await self.chunks():
-            digest.update(chunk)
-        return digest.hexdigest()
+    async def hold(self, sink: Callable[[bytes], None]) -> None:
+        """Show ``sink`` the whole body as it comes, and keep it for the application.
 
-    async def chunks(self) -> list[bytes]:
-        """The whole body, as it came. Raises what :func:`~mattegate.serving.body.pour` does."""
-        if self._chunks is None:
-            chunks: list[bytes] = []
-            take = self._lease.enter_context(self._budget.lease())
-            await pour(self._receive, chunks.append, self._limits(take))
-            self._chunks = chunks
-        return self._chunks
+        Raises what :func:`~mattegate.serving.body.pour` does.
+        """
+        chunks: list[bytes] = []
+
+        def kept(chunk: bytes) -> None:
+            chunks.append(chunk)
+            sink(chunk)
+
+        await pour(self._receive, kept, self._limits(self._lease.enter_context(self._budget.lease())))
+        self._chunks = chunks
+
+    async def pass_by(self, sink: Callable[[bytes], None]) -> None:
+        """Show it the whole body and keep nothing: of a request that is refused whatever it holds. Raises alike."""
+        await pour(self._receive, sink, self._limits(lambda _: None))
 
     async def __call__(self) -> Message:
         """The next message of the request."""

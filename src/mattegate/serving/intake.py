@@ -40,6 +40,8 @@ class Submission:
     texts: dict[str, str] = field(default_factory=dict)
     image: Upload | None = None
     background: Upload | None = None
+    url: str = ""
+    """Where the image is to be fetched from, in place of one that was sent."""
 
 
 class Intake:
@@ -71,6 +73,11 @@ class Intake:
         self._stored += len(chunk)
         with _resources():
             buffer.append(chunk)
+
+    @property
+    def room(self) -> int:
+        """How many bytes more may be stored."""
+        return self.limits.max_bytes - self._stored
 
     def check(self, amount: int) -> None:
         """Raise :class:`Refusal` ``upload.too_large`` when so many bytes more would be too many."""

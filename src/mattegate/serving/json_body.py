@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from mattegate.serving.head import BodyKind
 from mattegate.serving.intake import Submission, Upload
-from mattegate.serving.texts import MAX_OPTIONS, add_text, option_refusal
+from mattegate.serving.texts import MAX_OPTIONS, MAX_URL, URL, add_text, option_refusal
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class JsonReader:
         for name, value in _members(self._data):
             if name in _IMAGES:
                 setattr(submission, _IMAGES[name], self._image(name, value))
+            elif name == URL and self._intake.limits.urls and value is not None:
+                submission.url = _url(value)
             elif value is not None:
                 add_text(submission.texts, name, _text(name, value))
         return submission
@@ -77,6 +79,12 @@ def _members(data: bytearray) -> list[tuple[str, object]]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise option_refusal(twice, "…", "it is given twice")
     return document
+
+
+def _url(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_URL:
+        raise option_refusal(URL, "…", f"it must be a text of at most {MAX_URL} characters")
+    return value
 
 
 class _Pairs(list[tuple[str, object]]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mattegate import __version__
 from mattegate.config.settings import MB
@@ -10,6 +10,7 @@ from mattegate.serving.openapi_account import SECURITY_SCHEMES, account_paths, a
 from mattegate.serving.openapi_problems import COMMON_HEADERS, UNSENT, Schema, errors, problem_schema
 from mattegate.serving.reference import OPTIONS
 from mattegate.serving.routes import CUTOUT_PATHS
+from mattegate.serving.texts import MAX_URL, URL
 from mattegate.vocabulary.options import OutputFormat
 from mattegate.vocabulary.reason import Reason
 from mattegate.vocabulary.reasons import REASONS
@@ -136,6 +137,8 @@ def _bodies(settings: Settings, options: dict[str, Schema]) -> Schema:
         },
         "additionalProperties": False,
     }
+    if settings.upload.urls:
+        form, json_body = _or_address(form, "image"), _or_address(json_body, "image_base64")
     raw: Schema = {kind.media_type: {"schema": {}} for kind in settings.upload.types}
     return {
         "multipart/form-data": {"schema": form},
@@ -143,6 +146,15 @@ def _bodies(settings: Settings, options: dict[str, Schema]) -> Schema:
         **raw,
         "application/octet-stream": {"schema": {}},
     }
+
+
+def _or_address(body: dict[str, Any], image: str) -> dict[str, Any]:
+    """The body with an address in place of the image, where addresses are fetched."""
+    told = "Where the image is fetched from, in place of its bytes."
+    address: Schema = {"type": "string", "format": "uri", "maxLength": MAX_URL, "description": told}
+    ways = [{"required": [name]} for name in (image, URL)]
+    properties = {**body["properties"], URL: address}
+    return {**body, "properties": properties, "required": [], "oneOf": ways}
 
 
 def _success() -> Schema:

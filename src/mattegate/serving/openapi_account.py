@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from mattegate.serving.small_body import Strict
 
 GATE_LAYERS: Final = (
-    "request", "transport", "host", "network", "flood", "origin", "credential", "route", "policy", "dependency",
-    "internal",
+    "request", "transport", "host", "network", "flood", "origin", "credential", "route", "policy", "authorizer",
+    "dependency", "internal",
 )  # fmt: skip
 """Layers that may refuse any request that needs a credential."""
 
@@ -102,6 +102,7 @@ def _key_members() -> dict[str, Schema]:
         "addresses": _TEXTS,
         "origins": _TEXTS,
         "models": _TEXTS,
+        "url_hosts": _TEXTS,
     }
 
 

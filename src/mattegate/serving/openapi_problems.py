@@ -28,7 +28,11 @@ _LIMIT_HEADERS: Final[Schema] = {
     )
 }
 _CHALLENGE: Final[Schema] = {
-    "WWW-Authenticate": {"description": "How to send a credential (RFC 9110).", "schema": {"type": "string"}}
+    "WWW-Authenticate": {"description": "How to send a credential (RFC 9110).", "schema": {"type": "string"}},
+    "Accept-Signature": {
+        "description": "What to sign, where a signature is missing or cannot be read (RFC 9421, section 5).",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -104,9 +108,10 @@ def problem_schema() -> Schema:
         "request_id": text | {"pattern": "^req_[0-9A-HJKMNP-TV-Z]{26}$"},
         "remedy": text | {"description": "What you can do."},
     }
+    canonical = text | {"description": "What was written down here of a request whose signature does not match."}
     return {
         "type": "object",
         "description": "Problem details (RFC 9457).",
         "required": list(properties),
-        "properties": properties,
+        "properties": properties | {"canonical": canonical},
     }

@@ -2,9 +2,9 @@
 
 The walk, in order; each step may refuse, and a later one costs more than an earlier one:
 
-1. the head, without the body   2. room in the queue and in memory   3. the body, under limits
-4. the options, the header of each image, what these change about the claim   5. a permit, the engine
-6. the charge, then the answer
+1. the head, without the body   2. room in the queue and in memory   3. the body, under limits   4. the options, the
+image from elsewhere where an address was sent, the header of each image, what these change about the claim
+5. a permit, the engine   6. the charge, then the answer
 
 Whatever it refuses gives back what the claim reserved: that is the envelope's, when it concludes.
 """
@@ -23,13 +23,14 @@ from mattegate.serving.answer import Answer, send_answer
 from mattegate.serving.body import BodyLimits, pour
 from mattegate.serving.budget import Budget
 from mattegate.serving.exchange import Exchange
+from mattegate.serving.fetching import ImageFetcher
 from mattegate.serving.form_body import FormReader
 from mattegate.serving.head import BodyKind, Head, parse_head
 from mattegate.serving.intake import Intake, Submission, Upload
 from mattegate.serving.json_body import JsonReader
 from mattegate.serving.payload import check_payload, fingerprint, plain
 from mattegate.serving.raw_body import RawReader
-from mattegate.serving.texts import add_text, option_refusal
+from mattegate.serving.texts import URL, add_text, option_refusal
 from mattegate.serving.watch import until_gone
 from mattegate.vocabulary.attempt import Flawed
 from mattegate.vocabulary.facts import PayloadFact
@@ -76,13 +77,21 @@ class RemoveBackground:
     """The ASGI endpoint of ``POST /v1/remove-bg`` and its aliases."""
 
     def __init__(
-        self, settings: Settings, engine: Engine, drain: Drain, gatehouse: Gatehouse, proper_name: Callable[[str], str]
+        self,
+        settings: Settings,
+        engine: Engine,
+        drain: Drain,
+        gatehouse: Gatehouse,
+        proper_name: Callable[[str], str],
+        *,
+        images: ImageFetcher | None = None,
     ) -> None:
         self._settings = settings
         self._proper_name = proper_name
         self._gatehouse = gatehouse
         self._engine = engine
         self._drain = drain
+        self._images = images or ImageFetcher(settings)
         self._budget = Budget(settings.upload.budget_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,6 +104,8 @@ class RemoveBackground:
         with self._drain.work(), self._budget.lease() as take, self._intake(head) as intake:
             submission = await self._receive(receive, head, intake, take)  # 3
             options = self._options(head, submission)  # 4
+            if submission.url:
+                submission.image = await until_gone(receive, self._fetched(submission, exchange, intake, take))
             image = _present(submission.image, head)
             job = await self._admitted(walk, self._job(image, submission.background, options))
             received = perf_counter()
@@ -144,6 +155,21 @@ class RemoveBackground:
         if head.kind is BodyKind.JSON:
             return await asyncio.to_thread(reader.finish)
         return reader.finish()
+
+    async def _fetched(
+        self, submission: Submission, exchange: Exchange, intake: Intake, take: Callable[[int], None]
+    ) -> Upload:
+        """The image from the address that was sent. Memory is taken for the longest, and given back in part."""
+        if submission.image is not None:
+            raise option_refusal(URL, "…", "an image is sent beside it; send one of them")
+        assert exchange.walk is not None
+        take(room := intake.room)
+        body = await self._images.fetch(submission.url, exchange.walk, room=room)
+        take(len(body) - room)
+        exchange.bytes_fetched = len(body)
+        buffer = intake.open()
+        intake.store(buffer, body)
+        return Upload(buffer)
 
     def _options(self, head: Head, submission: Submission) -> CutoutOptions:
         """The caller's options over the operator's defaults."""
@@ -208,7 +234,7 @@ def _usage(cutout: Cutout, exchange: Exchange) -> Usage:
     return Usage(
         images=1,
         pixels=report.width * report.height,
-        bytes_in=exchange.bytes_in,
+        bytes_in=exchange.bytes_in + exchange.bytes_fetched,
         bytes_out=len(cutout.data),
         model=report.model,
         ms=round((perf_counter() - exchange.started) * 1000, 1),

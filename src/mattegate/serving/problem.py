@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from mattegate.ledger.form import TEXT_HOLE, json_with_holes
+from mattegate.serving.challenge import challenges
 from mattegate.vocabulary.reason import Reason
 from mattegate.vocabulary.reasons import REASONS
 from mattegate.vocabulary.refusal import said
@@ -20,6 +21,7 @@ from mattegate.vocabulary.refusal import said
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mattegate.serving.walk import Walk
     from mattegate.vocabulary.refusal import Refusal
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -33,7 +35,6 @@ class _Face:
     layer: str
     error_type: tuple[bytes, bytes]
     code: tuple[bytes, bytes]
-    challenge: tuple[bytes, bytes]
 
     @classmethod
     def of(cls, shown: Reason) -> Self:
@@ -42,16 +43,7 @@ class _Face:
             layer=shown.layer,
             error_type=(b"x-mattegate-error-type", shown.error_type.encode()),
             code=(b"x-mattegate-reason", shown.code.encode()),
-            challenge=(b"www-authenticate", _challenge(shown)),
         )
-
-
-def _challenge(shown: Reason) -> bytes:
-    """What a 401 must carry (RFC 9110, section 11.6.1); no error code where nothing was shown (RFC 6750, 3.1)."""
-    challenge = 'Bearer realm="mattegate"'
-    if shown.code != "credential.missing":
-        challenge += f', error="invalid_token", error_description="{shown.title}"'
-    return challenge.encode()
 
 
 _FACES: Final = MappingProxyType({code: _Face.of(reason) for code, reason in REASONS.items()})
@@ -71,10 +63,17 @@ class Problem:
     retry_after_s: int | None
     allowed: str
     """The methods of ``Allow`` where the method was refused; otherwise empty."""
+    canonical: str = ""
+    """What we wrote down of a request whose signature does not match, for whoever signed it to compare."""
+    challenges: tuple[tuple[bytes, bytes], ...] = ()
+    """Headers that say which proof would do."""
 
     @classmethod
-    def of(cls, refusal: Refusal) -> Problem:
-        """Word a refusal by its public code. Raises ``KeyError`` where its facts do not fill the sentences."""
+    def of(cls, refusal: Refusal, walk: Walk | None = None) -> Problem:
+        """Word a refusal, which ``walk`` may have led to, by its public code.
+
+        Raises ``KeyError`` where its facts do not fill the sentences.
+        """
         shown = REASONS[refusal.reason.public]
         return cls(
             shown=shown,
@@ -83,11 +82,14 @@ class Problem:
             status=refusal.status,
             retry_after_s=refusal.retry_after_s,
             allowed=str(refusal.facts.get("allowed", "")) if shown.code == "route.method" else "",
+            challenges=challenges(shown, refusal.status, refusal.facts, walk),
+            canonical=str(refusal.facts.get("canonical", "")) if shown.layer == "signature" else "",
         )
 
     def document(self, *, request_id: str, instance: str, docs: str) -> Mapping[str, object]:
         """The members of the problem document; ``docs`` is the path of the page that lists the reasons."""
         face = _FACES[self.shown.code]
+        canonical = {"canonical": self.canonical} if self.canonical else {}
         return {
             "type": f"{docs}#{face.anchor}",
             "title": self.shown.title,
@@ -98,6 +100,7 @@ class Problem:
             "layer": face.layer,
             "request_id": request_id,
             "remedy": self.remedy,
+            **canonical,
         }
 
     def body_with_hole(self, *, instance: str, docs: str) -> bytes:
@@ -112,8 +115,7 @@ class Problem:
         """The headers of the answer whose bytes are ``body``, without those that every answer carries."""
         face = _FACES[self.shown.code]
         headers = [_CONTENT_TYPE, (b"content-length", b"%d" % len(body)), _NO_STORE, face.error_type, face.code]
-        if self.status == 401:
-            headers.append(face.challenge)
+        headers += self.challenges
         if self.retry_after_s is not None:
             headers.append((b"retry-after", b"%d" % self.retry_after_s))
         if self.allowed:

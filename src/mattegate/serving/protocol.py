@@ -24,7 +24,7 @@ from mattegate.serving.connections import Connections, unmapped
 from mattegate.serving.precedent import AT_ONCE, MEMORY
 from mattegate.serving.problem import Problem, encode_json
 from mattegate.serving.routes import REASONS_PATH
-from mattegate.serving.tls import TLS_KEY, tls_view
+from mattegate.serving.tls import CHAIN_KEY, TLS_KEY, shown_chain, tls_view
 from mattegate.serving.whole_answer import WholeAnswer
 from mattegate.vocabulary.refusal import Refusal
 
@@ -73,6 +73,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._misplaced = misplaced
         self._address = ""
         self._tls: dict[str, str] | None = None
+        self._certificates: tuple[bytes, ...] = ()
         self._memory: dict[object, object] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._head_bytes = 0
@@ -93,7 +94,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.client:
             self._address = unmapped(self.client[0])
             self.client = (self._address, self.client[1])
-        self._tls = tls_view(transport)
+        self._tls, self._certificates = tls_view(transport), shown_chain(transport)
         full = None if self._seated else self._crowd.enter(self._address)
         self._seated = True
         if full:
@@ -157,6 +158,8 @@ class GuardedProtocol(HttpToolsProtocol):
         scope[MEMORY] = self._memory
         if self._tls:
             scope[TLS_KEY] = self._tls
+        if self._certificates:
+            scope[CHAIN_KEY] = self._certificates
         if "head" not in self._timers:
             self._await_head()
 

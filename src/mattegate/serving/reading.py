@@ -16,7 +16,7 @@ from mattegate.signing.credentials import present
 from mattegate.signing.leaks import hide_keys
 from mattegate.signing.message import Message
 from mattegate.signing.shape import Known
-from mattegate.vocabulary.attempt import Attempt, Flawed, Preflight
+from mattegate.vocabulary.attempt import Attempt, Behalf, Flawed, Preflight
 from mattegate.vocabulary.rulebook import SignatureRules
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ LONGEST: Final = 256
 """Characters kept of any text that the caller chose."""
 
 _SIGNATURE_RULES: Final = SignatureRules()
+
+BEHALF: Final = "mattegate.behalf"
+"""Where in the scope it stands that a proxy asks on behalf of this request."""
 
 _CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 """The last character of a text that was longer: no name, address or origin holds it."""
@@ -93,6 +96,9 @@ def read_attempt(
         elif name == b"forwarded":
             forwarded += _elements(value, prefixes)
     presentation = present(headers, scope["query_string"], rules)
+    behalf: Behalf | None = scope.get(BEHALF)
+    if behalf is not None:
+        single.pop("idempotency_key", None)  # which is the upstream's to keep
     flawed = flawed or _bad_idempotency_key(match, single)
     client = scope.get("client")
     method = scope["method"]
@@ -114,17 +120,20 @@ def read_attempt(
         flawed=flawed and replace(flawed, facts=without_keys(flawed.facts, prefixes)),
         model=kept(model, prefixes) if model else "",
         declared_bytes=_length(declared) if declared else None,
+        behalf=behalf,
         **single,
     )
     if not any(presented.channel in PROVEN_BY_MESSAGE for presented in presentation.presented):
-        return Reading(attempt, Evidence(presentation.secrets))
-    message = Message(
-        method, scope.get("raw_path") or scope["path"].encode(), scope["query_string"], tuple(headers),
-        scope["scheme"], attempt.host,
-    )  # fmt: skip
-    return Reading(
-        with_proofs(attempt, message, presentation.secrets, signature), Evidence(presentation.secrets, message)
-    )
+        return Reading(attempt, Evidence(presentation.secrets, headers=headers))
+    message = message_of(scope, attempt.host)
+    evidence = Evidence(presentation.secrets, message, headers=headers)
+    return Reading(with_proofs(attempt, message, presentation.secrets, signature), evidence)
+
+
+def message_of(scope: Scope, host: str) -> Message:
+    """The head as it came over the wire, for whatever is signed or bound in it."""
+    path = scope.get("raw_path") or scope["path"].encode()
+    return Message(scope["method"], path, scope["query_string"], tuple(scope["headers"]), scope["scheme"], host)
 
 
 def _preflight(single: dict[str, Any]) -> Preflight | None:

@@ -15,6 +15,12 @@ CUTOUT_PATHS: Final = ("/v1/remove-bg", "/remove-bg", "/remove", "/remove-backgr
 REASONS_PATH: Final = "/docs/reasons"
 """The page that every problem's ``type`` points into."""
 
+TOKEN_PATH: Final = "/oauth2/token"  # noqa: S105 - a path
+"""Where clients get tokens."""
+JWKS_PATH: Final = "/.well-known/jwks.json"
+"""Where the keys lie that they are verified with."""
+BROWSER_TOKENS_PATH: Final = "/v1/browser-tokens"
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -74,6 +80,13 @@ USAGE: Final = RouteView("usage", ("GET", "HEAD", "OPTIONS"), scope="usage")
 KEYS: Final = RouteView("keys", ("GET", "HEAD", "OPTIONS", "POST"), scope="keys")
 KEY: Final = RouteView("key", ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH"), scope="keys")
 KEY_ROTATE: Final = RouteView("key_rotate", ("OPTIONS", "POST"), scope="keys")
+TOKEN: Final = RouteView("token", ("OPTIONS", "POST"), public=True)
+AUTHORIZATION_SERVER: Final = RouteView("oauth_server", ("GET", "HEAD", "OPTIONS"), public=True)
+PROTECTED_RESOURCE: Final = RouteView("oauth_resource", ("GET", "HEAD", "OPTIONS"), public=True)
+JWKS: Final = RouteView("jwks", ("GET", "HEAD", "OPTIONS"), public=True)
+BROWSER_TOKENS: Final = RouteView("browser_tokens", ("OPTIONS", "POST"), scope="cutout")
+AUTHZ: Final = RouteView("authz", scope="cutout", metered=True)
+"""Whatever a proxy asks about; which paths of it, and the scope, are settings."""
 
 NAMES: Final = tuple(value.name for value in tuple(globals().values()) if isinstance(value, RouteView) and value.name)
 """The names of all routes."""
@@ -91,6 +104,10 @@ def wanted(*, docs: bool, page: bool) -> frozenset[str]:
     return frozenset(NAMES) - unwanted
 
 
+_METADATA: Final = (
+    Pattern("/.well-known/oauth-authorization-server", AUTHORIZATION_SERVER),
+    Pattern("/.well-known/oauth-protected-resource", PROTECTED_RESOURCE),
+)
 _PROBES: Final = (Pattern("/health", HEALTH), Pattern("/ready", READY))
 
 
@@ -104,6 +121,10 @@ def data_plane(prefix: str, names: Collection[str]) -> RouteTable:
         Pattern("/v1/keys", KEYS),
         Pattern("/v1/keys/{key_id}", KEY),
         Pattern("/v1/keys/{key_id}/rotate", KEY_ROTATE),
+        Pattern(TOKEN_PATH, TOKEN),
+        Pattern(BROWSER_TOKENS_PATH, BROWSER_TOKENS),
+        Pattern(JWKS_PATH, JWKS),
+        *_METADATA,
         *_PROBES,
         Pattern("/", PAGE),
         Pattern("/assets/{name}", ASSET),
@@ -113,12 +134,38 @@ def data_plane(prefix: str, names: Collection[str]) -> RouteTable:
     ]
     under = [Pattern(prefix + pattern.path, pattern.route) for pattern in patterns]
     bare = _PROBES if prefix else ()  # supervisors ask the process itself, whatever the prefix
-    return RouteTable(pattern for pattern in (*under, *bare) if pattern.route.name in names)
+    inserted = [Pattern(pattern.path + prefix, pattern.route) for pattern in _METADATA]  # RFC 8414, 3; RFC 9728, 3
+    return RouteTable(pattern for pattern in (*under, *bare, *inserted) if pattern.route.name in names)
 
 
 def every_path(*, scope: str, metered: bool, public: Iterable[str] = ()) -> AnyPath:
     """The table of an application that the gate stands in front of without knowing its paths."""
     return AnyPath(RouteView("app", scope=scope, metered=metered), frozenset(public))
+
+
+@dataclass(frozen=True, slots=True)
+class Beneath:
+    """Takes the paths that begin with one of ``begins`` for one route; all of them where none is given.
+
+    A path that somebody else may read as another one (dot segments, backslashes, empty segments) begins with nothing.
+    """
+
+    route: RouteView
+    begins: tuple[str, ...] = ()
+
+    def match(self, path: str) -> Match:
+        """The route of ``path``."""
+        plain = not _READ_OTHERWISE.search(path)
+        if not self.begins or (plain and any(path == one or path.startswith(_folder(one)) for one in self.begins)):
+            return Match(self.route, {})
+        return NOWHERE
+
+
+_READ_OTHERWISE: Final = re.compile(r"//|\\|/\.{1,2}(?:/|;|$)|[\x00-\x1f]")
+
+
+def _folder(begin: str) -> str:
+    return begin if begin.endswith("/") else f"{begin}/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class NewKey(Strict):
     addresses: list[str] = Field(default=[])
     origins: list[str] = Field(default=[])
     models: list[str] = Field(default=[])
+    url_hosts: list[str] = Field(default=[])
 
 
 class KeyChange(Strict):
@@ -66,6 +67,7 @@ class KeyChange(Strict):
     addresses: list[str] = Field(default=[])
     origins: list[str] = Field(default=[])
     models: list[str] = Field(default=[])
+    url_hosts: list[str] = Field(default=[])
 
 
 class Rotation(Strict):
@@ -256,6 +258,7 @@ def key_shown(row: KeyRow) -> dict[str, Any]:
         "addresses": list(view.addresses),
         "origins": list(view.origins),
         "models": list(view.models),
+        "url_hosts": list(view.url_hosts),
     }
 
 
@@ -268,6 +271,7 @@ def _as_asking(me: KeyView) -> dict[str, Any]:
         "addresses": me.addresses,
         "origins": me.origins,
         "models": me.models,
+        "url_hosts": me.url_hosts,
     }
 
 

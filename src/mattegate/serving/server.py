@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from mattegate.config.settings import AdminSettings, NetworkSettings, ServerSettings, Settings
     from mattegate.serving.drain import Drain
+    from mattegate.signing.trust import Trust
 
 BACKLOG: Final = 2_048
 KEEP_ALIVE_S: Final = 75
@@ -108,6 +109,7 @@ def serve(
     *,
     admin: ASGIApp | None = None,
     vitals: Vitals | None = None,
+    trust: Callable[[], Trust] | None = None,
     on_admin: Callable[[str], None] = lambda _: None,
     on_bound: Callable[[str], None] = lambda _: None,
     on_ready: Callable[[str], None] = lambda _: None,
@@ -116,11 +118,12 @@ def serve(
 
     Each is told a base URL once: ``on_admin`` the admin plane's and ``on_bound`` the data plane's when the addresses
     are taken, ``on_ready`` the data plane's when all listen and ``/ready`` answers 200. ``vitals`` is kept up to date.
+    With ``trust`` clients are asked for a certificate.
 
     Raises :class:`ConfigurationError` as :func:`bind` and :class:`~mattegate.serving.tls.TlsKeeper` do.
     """
     vitals = Vitals() if vitals is None else vitals
-    listener, admin_listener = _prepare(settings, vitals, admin=admin is not None)
+    listener, admin_listener = _prepare(settings, vitals, trust, admin=admin is not None)
     assert vitals.connections is not None
     config = _config(app, settings.server, vitals.connections, lifespan="on")
     url = _base_url(listener, "https" if vitals.tls else "http") + settings.server.prefix
@@ -135,12 +138,14 @@ def serve(
     server.run(sockets=[listener])
 
 
-def _prepare(settings: Settings, vitals: Vitals, *, admin: bool) -> tuple[socket.socket, socket.socket | None]:
+def _prepare(
+    settings: Settings, vitals: Vitals, trust: Callable[[], Trust] | None, *, admin: bool
+) -> tuple[socket.socket, socket.socket | None]:
     """Certificate and addresses; every fault is told at once, and what was taken is then given back."""
     faults: list[Fault] = []
     taken: list[socket.socket] = []
     with _collecting(faults):
-        vitals.tls = TlsKeeper.of(settings.server)
+        vitals.tls = TlsKeeper.of(settings.server, trust)
     with _collecting(faults):
         vitals.connections = _connections(settings.network, vitals.refused_before_asgi)
     with _collecting(faults):

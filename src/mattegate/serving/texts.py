@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
+from mattegate.signing.sigv4 import PARAMETERS
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -14,15 +15,18 @@ MAX_OPTIONS: Final = 32
 MAX_TEXT: Final = 1_024
 """Characters (bytes in a form) of one option's value."""
 MAX_NAME: Final = 64
+URL: Final = "image_url"
+"""The address of the image, in a form or in JSON."""
+MAX_URL: Final = 4_096
 
 
 def add_text(texts: dict[str, str], name: str, text: str) -> None:
     """Add one option.
 
     Raises :class:`Refusal` ``request.option`` for one that is there already, or is longer than any real one;
-    ``upload.url_disabled`` for an image address.
+    ``upload.url_disabled`` for an image address, which is no option.
     """
-    if name == "image_url":
+    if name == URL:
         raise Refusal("upload.url_disabled")
     if name in texts:
         raise option_refusal(name, text, "it is given twice")
@@ -37,8 +41,11 @@ def option_refusal(name: str, text: str, problem: str) -> Refusal:
 
 
 def query_texts(query: bytes) -> dict[str, str]:
-    """The options of a query string. Raises :class:`Refusal` ``request.option`` or ``request.malformed``."""
-    return gather(_query_pairs(query))
+    """The options of a query string. Raises :class:`Refusal` ``request.option`` or ``request.malformed``.
+
+    The parameters of a presigned address are no options.
+    """
+    return gather((name, text) for name, text in _query_pairs(query) if name not in PARAMETERS)
 
 
 def gather(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -30,6 +30,8 @@ WATCH_S: Final = 2.0
 """How often it is looked whether the files have changed."""
 TLS_KEY: Final = "mattegate.tls"
 """Where a request's scope tells of its encryption: ``version``, ``cipher``, ``protocol`` (ALPN) and ``name`` (SNI)."""
+CHAIN_KEY: Final = "mattegate.client_certificates"
+"""Where it has what the client showed in the handshake: DER, its own certificate first."""
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: forward secrecy and authenticated encryption only (RFC 9325, section 4.2)."""
@@ -78,9 +80,9 @@ class TlsKeeper:
         if stat.S_IMODE(key.stat().st_mode) & stat.S_IROTH:
             _LOG.warning("TLS key %s can be read by every user of this machine; chmod 600 closes it", key)
         self.context = _bare_context()
+        """What a listener is given; it hands every handshake to the newest context."""
         if trust is not None:
             _ask_clients(self.context)
-        """What a listener is given; it hands every handshake to the newest context."""
         self.context.sni_callback = self._choose
         _tell(self._status)
 

@@ -30,9 +30,7 @@ Stamp = tuple[tuple[int, int, int], ...]
 class TrustKeeper:
     """Answers with the trust in force: the very same object until another one is."""
 
-    def __init__(
-        self, store: Path, lists: tuple[Path, ...] = (), clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Path, lists: tuple[Path, ...] = (), clock: Callable[[], float] = time.monotonic) -> None:
         """Read the files. Raises :class:`~mattegate.config.faults.ConfigurationError` where they cannot be used."""
         self._store, self._lists, self._clock = store, lists, clock
         self._look_at = clock() + LOOK_S

@@ -18,12 +18,15 @@ from typing import Final
 from cryptography.x509 import (
     Certificate,
     DNSName,
+    DuplicateExtension,
     ExtendedKeyUsage,
     ExtensionNotFound,
+    InvalidVersion,
     Name,
     RFC822Name,
     SubjectAlternativeName,
     UniformResourceIdentifier,
+    UnsupportedGeneralNameType,
     load_der_x509_certificate,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -65,8 +68,11 @@ def read_match(text: str) -> str:
 
 
 def view_certificate(der: bytes) -> CertificateView:
-    """What a certificate says of itself. Raises ``ValueError`` for bytes that are none."""
-    return _viewed(der)
+    """What a certificate says of itself. Raises ``ValueError`` for bytes that are none, or none that can be read."""
+    try:
+        return _viewed(der)
+    except (DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from None
 
 
 @lru_cache(maxsize=256)

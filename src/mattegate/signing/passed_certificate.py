@@ -1,8 +1,8 @@
 """A client's certificate as a proxy passes it on, in either of two spellings.
 
 ``client-cert`` is RFC 9440: ``Client-Cert`` is one byte sequence, the certificate in DER (section 2.2), and
-``Client-Cert-Chain`` a list of them without the certificate itself (section 2.3). ``x-ssl-client-cert`` is what nginx can
-make without any module: ``$ssl_client_escaped_cert``, PEM with percent-encoding; it has no room for a chain. Whose
+``Client-Cert-Chain`` a list of them without the certificate itself (section 2.3). ``x-ssl-client-cert`` is what nginx
+can make without any module: ``$ssl_client_escaped_cert``, PEM with percent-encoding; it has no room for a chain. Whose
 headers are believed is not this module's business, nor what the certificate is worth.
 """
 

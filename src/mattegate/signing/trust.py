@@ -138,7 +138,9 @@ def _within(leaf: Certificate, at: datetime) -> datetime:
 
 def _path(trust: Trust, leaf: Certificate, others: list[Certificate], at: datetime) -> list[Certificate]:
     """From ``leaf`` to an authority of the store. Raises ``VerificationError`` where there is no such path."""
-    builder = PolicyBuilder().store(Store(trust.authorities)).time(at.replace(tzinfo=None)).max_chain_depth(MOST_PATH)
+    builder = (
+        PolicyBuilder().store(Store(list(trust.authorities))).time(at.replace(tzinfo=None)).max_chain_depth(MOST_PATH)
+    )
     verifier = builder.extension_policies(ca_policy=_AUTHORITIES, ee_policy=_CLIENTS).build_client_verifier()
     return verifier.verify(leaf, others).chain
 

@@ -114,6 +114,16 @@ class Flawed:
 
 
 @dataclass(frozen=True, slots=True)
+class Behalf:
+    """That a proxy asks on behalf of a request which it holds: the attempt is that request, without its body."""
+
+    proxy: str
+    """The way it asks in (:data:`mattegate.vocabulary.admission.PROXIES`)."""
+    problem: str = ""
+    """Why the request that it means cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One request as it was presented. Texts that the caller chose are cut to 256 characters."""
 
@@ -162,3 +172,5 @@ class Attempt:
     certificate: ShownCertificate | None = None
     unreadable: Flawed | None = None
     """What is wrong with the signature or the token by its looks alone."""
+    behalf: Behalf | None = None
+    """Whether a proxy asks about it; ``None``: whoever connected is whoever asks."""

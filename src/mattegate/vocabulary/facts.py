@@ -90,6 +90,8 @@ class KeyView:
     """What a request must show at once where it uses this key: ``key``, ``signature``, ``certificate``."""
     megapixels: int = 0
     """What an image may have at most, rounded up; 0: as the server has it. Only tokens for browsers have less."""
+    url_hosts: tuple[str, ...] = ()
+    """Hosts that images may be fetched from for it, ``*.name`` for all below; empty: those that the server has."""
 
     def allows_scope(self, scope: str) -> bool:
         """Whether identity and key both have ``scope``; ``*`` stands for every one."""

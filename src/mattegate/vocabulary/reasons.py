@@ -29,6 +29,7 @@ from mattegate.vocabulary.reason import (
     unproven,
     upload,
 )
+from mattegate.vocabulary.reasons_of_admission import ADMISSION
 from mattegate.vocabulary.reasons_of_proofs import PROOFS
 from mattegate.vocabulary.reasons_of_signatures import SIGNATURES
 from mattegate.vocabulary.reasons_of_tokens import TOKENS
@@ -322,8 +323,45 @@ _ENTRIES: Final = (
     ),
     upload(
         "url_disabled", 422, "Image addresses are not fetched",
-        "This server does not fetch images from addresses ('image_url').",
-        "Download the image and send its bytes.",
+        "This server does not fetch images from addresses that stand here ('image_url').",
+        "Download the image and send its bytes. Where the operator has set upload.urls, a form or JSON may hold one.",
+    ),
+    upload(
+        "url_malformed", 422, "Image address cannot be read", "The address of the image cannot be read: {problem}.",
+        "Write it in full, with http:// or https:// and a plain host name, as a browser shows it.",
+    ),
+    upload(
+        "url_not_allowed", 403, "Host not allowed for images",
+        "Images are not fetched from that host or port, or from one that it redirects to.",
+        "Use a host that the operator allows for this key, or download the image and send its bytes.",
+        operator="forbidden image address ({cause}): {problem}",
+    ),
+    upload(
+        "url_refused", 422, "Image address leads nowhere",
+        "No image can be had from the address: it leads to no server that can be asked from here.",
+        "Check that the address opens from the public internet, or download the image and send its bytes.",
+        operator="image address denied ({cause}): {problem}",
+    ),
+    upload(
+        "url_timeout", 422, "Image address is too slow", "The server at the address did not send the image in time.",
+        "Try again later, or download the image and send its bytes.",
+        operator="image address too slow ({cause}): {problem}",
+    ),
+    upload(
+        "url_status", 422, "No image at the address", "The server at the address answers with status {found}.",
+        "Check that the address opens without a login, or download the image and send its bytes.",
+        operator="no image at the address ({cause}): {problem}",
+    ),
+    upload(
+        "url_redirect", 422, "Image address redirects wrongly",
+        "The address redirects too often, to no address, or from https to http.",
+        "Give the final address of the image.", operator="image address redirects wrongly ({cause}): {problem}",
+    ),
+    upload(
+        "url_type", 415, "No image at the address",
+        "By its own words, what lies at the address is no image, or it is compressed.",
+        "Give the address of the picture itself, not of a page that shows it.",
+        operator="what lies at the image address is no image ({cause}): {problem}",
     ),
     # --- capacity: not now ----------------------------------------------------------------------------------
     capacity("queue_full", "Queue full", "{waiting} requests are waiting already, which is the limit.",
@@ -331,6 +369,9 @@ _ENTRIES: Final = (
     capacity("body_budget", "Too many uploads at once",
              "Uploads in hand already take the {limit_mb:g} MB that all of them may take together.",
              "Try again after the time in Retry-After, with back-off.", 3),
+    capacity("fetches", "Too many images being fetched",
+             "Images are being fetched from {limit} addresses already, which is the limit.",
+             "Try again after the time in Retry-After, or send the bytes of the image.", 5),
     capacity("connections", "Too many connections", "There are {limit} connections already, which is the limit.",
              "Try again after the time in Retry-After, with back-off.", 3),
     capacity("resources", "Out of resources", "The server has no memory or files left for this upload.",
@@ -469,6 +510,6 @@ _ENTRIES: Final = (
 )  # fmt: skip
 
 REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
-    {reason.code: reason for reason in (*_ENTRIES, *PROOFS, *SIGNATURES, *TOKENS)}
+    {reason.code: reason for reason in (*_ENTRIES, *PROOFS, *SIGNATURES, *TOKENS, *ADMISSION)}
 )
 """Every reason by its code."""

@@ -9,7 +9,7 @@ from mattegate.vocabulary.reason import Reason
 
 def _token(code: str, title: str, sentence: str, remedy: str, operator: str = "", *, status: int = 401) -> Reason:
     """A token that proves nothing: 401 ``invalid_token`` (RFC 6750, section 3.1)."""
-    error_type = "AccessDeniedException" if status == 403 else "UnauthorizedException"
+    error_type = {400: "BadRequestException", 403: "AccessDeniedException"}.get(status, "UnauthorizedException")
     return Reason(
         f"token.{code}", status, title, sentence, remedy, operator or f"auth: token refused: {code}", error_type
     )
@@ -104,4 +104,13 @@ TOKENS: Final[tuple[Reason, ...]] = (
            "auth: client at the token endpoint refused: {problem}"),
     _token("used_up", "Token used up", "The token was good for a number of images, and they are used up.",
            "Have a new one minted.", "forbidden: browser token of {identity} is used up", status=403),
+    _token("request", "Token request not granted", "The request for a token cannot be granted: {problem}.",
+           "Send a form with grant_type=client_credentials (RFC 6749, section 4.4.2).",
+           "auth: token request refused, {error}: {problem}", status=400),
+    _token("minting", "Not with a token", "Tokens for web pages are minted with a key, not with a token.",
+           "Send the API key, or sign the request.", "forbidden: a token tried to mint tokens", status=403),
+    _token("pixels", "Image too large for the token",
+           "The token is good for images of {limit} megapixels at most; this one has {megapixels}.",
+           "Send a smaller image, or get a token for larger ones.",
+           "forbidden: browser token for {limit} megapixels used for {megapixels}", status=403),
 )  # fmt: skip

@@ -54,7 +54,6 @@ class OwnTokens:
 
     issuer: str = ""
     """``iss`` and ``aud`` of its tokens: the address under which the API is reached; empty: not known."""
-    enabled: bool = False
     binding: str = "none"
     """As :attr:`TokenIssuer.binding`; browser tokens are bound to their origin instead."""
     scopes: tuple[str, ...] = ("cutout", "self", "usage")

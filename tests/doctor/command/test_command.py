@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -139,3 +140,12 @@ def test_a_page_and_a_document_are_written(tmp_path: Path) -> None:
     )
     assert "<svg" in page.read_text("utf-8")
     assert "deny 192.168.0.0/16" in document.read_text("utf-8")
+
+
+def test_a_line_that_is_too_long_is_said_not_to_have_been_read(tmp_path: Path) -> None:
+    """What may stand in it is unknown, which is not the same as nothing; a packed log is read as it is."""
+    log = tmp_path / "access.log.gz"
+    line = '192.0.2.1 - - [02/Jan/2026:03:04:05 +0100] "GET /v1 HTTP/1.1" 200 153 "-" "curl/8"\n'
+    log.write_bytes(gzip.compress((line * 3 + '{"status":403,"x":"' + "y" * 600_000 + '"}\n').encode()))
+    ran = _Ran(str(log), "--json")
+    assert any(f"{log}:4: not read to their end: 1 lines" in said for said in ran.answer["not_checked"])

@@ -274,10 +274,10 @@ FIREWALL = (
 
 
 def test_a_firewall_is_seen_where_it_is_switched_on_and_only_there() -> None:
-    """Loading the module does nothing; ``modsecurity on`` leaves the request undecided, by the line that says so."""
-    loaded, on = (ask_nginx(FIREWALL % line) for line in ("", "modsecurity on; "))
-    assert loaded.code == 0
-    assert on.code == 4
+    """Loading the module does nothing, nor does switching it on without rules; rules that were not read are a doubt."""
+    rules = "modsecurity on; modsecurity_rules_file /etc/nginx/modsec/main.conf; "
+    loaded, bare, on = (ask_nginx(FIREWALL % line) for line in ("", "modsecurity on; ", rules))
+    assert (loaded.code, bare.code, on.code) == (0, 0, 4)
     assert any("ModSecurity is on here" in said for said in on.answer["not_checked"])
 
 

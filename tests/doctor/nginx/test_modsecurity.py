@@ -284,6 +284,20 @@ def test_a_missing_rule_file_stops_nginx(rig: Rig) -> None:
     assert "nowhere.conf" in clue.culprit[0].text
 
 
+@pytest.mark.parametrize("line", ["SecRequestBodyInMemoryLimit 131072", "SecChrootDir /srv", "SecTmpDir /tmp/"])
+def test_lines_of_version_two_stop_nginx(rig: Rig, line: str) -> None:
+    """What version 3 no longer takes is told with its line; what it only ignores is not."""
+    text = rig.filled(_SITE % (_MODULE, f"modsecurity_rules_file {rig.site.folder}/main.conf;"))
+    started = True
+    try:
+        rig.start(text, others={"main.conf": f"SecRuleEngine On\n{line}\n"})
+    except NotStarted:
+        started = False
+    tree = read_file(rig.site.folder / "nginx.conf", [rig.site.folder])
+    told = [clue.culprit[0].line for clue in review_tree(tree).clues if clue.cause == "config.refused"]
+    assert told == ([] if started else [2])
+
+
 def _sure(tree: Tree, request: Request) -> Prediction:
     prediction = predict(tree, request)
     assert prediction.outcome is Outcome.ANSWERS

@@ -25,6 +25,13 @@ MODELS: Final = ("u2net", "u2netp", "birefnet-general")
 ADDRESSES: Final = ("203.0.113.9", "10.1.2.3", "2001:db8::7", "")
 MOMENTS: Final = ("2026-01-05T12:00:00Z", "2026-01-05T13:00:00+01:00", "2025-12-31T23:59:59.999Z")
 
+RESOURCES: Final = (
+    "*", "execute-api:/*", "execute-api:/prod/*", "execute-api:/prod/POST/*", "execute-api:/*/POST/remove",
+    "execute-api:/*/*/remove", "execute-api:/prod/*/v1/*", "execute-api:/prod/POST/v1/remove-bg",
+    "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/GET/v1/*", "arn:aws:execute-api:*:*:*/prod/POST/*/remove",
+    "model/u2net*", "mattegate:model/birefnet-general", "surface/cutout", "surface/*s",
+)  # fmt: skip
+
 
 def some(*values: Any) -> st.SearchStrategy[Any]:
     """One of them, or a list of some."""
@@ -42,12 +49,7 @@ principals = st.sampled_from(["*", {"AWS": "*"}]) | st.fixed_dictionaries(
 actions = some(
     "*", "execute-api:Invoke", "execute-api:*", "mattegate:cutout", "Mattegate:READ", "mattegate:*a*", "admit"
 )
-resources = some(
-    "*", "execute-api:/*", "execute-api:/prod/*", "execute-api:/prod/POST/*", "execute-api:/*/POST/remove",
-    "execute-api:/*/*/remove", "execute-api:/prod/*/v1/*", "execute-api:/prod/POST/v1/remove-bg",
-    "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/GET/v1/*", "arn:aws:execute-api:*:*:*/prod/POST/*/remove",
-    "model/u2net*", "mattegate:model/birefnet-general", "surface/cutout", "surface/*s",
-)  # fmt: skip
+resources = some(*RESOURCES)
 
 _STRINGS = st.sampled_from(("StringEquals", "StringNotEquals", "StringEqualsIfExists", "StringNotEqualsIfExists"))
 _PATTERNS = st.sampled_from(("StringLike", "StringNotLike", "StringLikeIfExists", "StringNotLikeIfExists"))
@@ -131,6 +133,19 @@ def test_an_import_answers_as_its_original_does(document: dict[str, Any], asked:
         assert (judgement.answer, list(judgement.policies)) == (_ANSWERS[answer], by)
 
 
+@pytest.mark.parametrize("name", RESOURCES)
+@pytest.mark.parametrize("negation", ["", "Not"])
+def test_a_resource_is_the_same_for_every_method_and_path(name: str, negation: str) -> None:
+    """Also where a star swallows a slash; nothing is left to chance here."""
+    statement = {"Sid": "S", "Effect": "Allow", "Principal": "*", "Action": "*", f"{negation}Resource": name}
+    if (name, negation) in {("*", "Not"), ("execute-api:/*", "Not"), ("execute-api:/prod/*", "Not")}:
+        return
+    policies = Policies(imported(json.dumps({"Statement": statement})).policies)
+    for asked in (question(method=method, path=path) for method in ("GET", "POST") for path in PATHS):
+        answer, _ = evaluate({"Statement": [statement]}, asked)
+        assert policies.judge(asked).answer is _ANSWERS[answer], asked
+
+
 def test_the_example_of_the_reference_becomes_one_that_can_be_read() -> None:
     """API Gateway's own: everybody may invoke, except from the blocked networks."""
     text = """{
@@ -153,6 +168,14 @@ def test_the_example_of_the_reference_becomes_one_that_can_be_read() -> None:
     policies = Policies(found.policies)
     assert policies.judge(question(address="192.0.2.7")).policies == ("Blocked",)
     assert policies.judge(question(address="192.0.3.7")).answer is Answer.PERMIT
+
+
+@pytest.mark.parametrize("wrapped", [str, json.dumps, lambda text: json.dumps(json.dumps(text)[1:-1])])
+def test_a_policy_may_come_as_the_gateway_hands_it_out(wrapped: Any) -> None:
+    """Bare, as a JSON string, or as one that was escaped before."""
+    text = '{"Statement": {"Sid": "S", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}'
+    (policy,) = imported(wrapped(text)).policies
+    assert policy.id == "S"
 
 
 SOUND: Final = {"Sid": "S", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}

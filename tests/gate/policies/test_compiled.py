@@ -100,6 +100,22 @@ def test_everything_of_the_schema_can_be_spoken_of(condition: str, known: dict[s
     assert (judged(question(**known), p=text).answer is Answer.PERMIT) is holds
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "if context has origin then context.hour > 99 else context.tls",
+        "[context].contains(context) && context has at",
+        'context == context && {"a": context}.a.hour == 12',
+        '{"hour": 12}.hour == context["hour"]',
+        '{"has": context.hour, "Var": context.weekday, "left": context.tls}.Var == 1',
+    ],
+)
+def test_as_much_of_the_context_is_told_as_is_spoken_of(condition: str) -> None:
+    """Cedar reads no more than it needs, and nothing is missing, also where the whole context is meant."""
+    text = f"permit (principal, action, resource) when {{ {condition} }};"
+    assert judged(question(), p=text).answer is Answer.PERMIT
+
+
 def test_what_is_known_at_the_head_is_said_there() -> None:
     """A forbid without the body in it, or that nothing could permit any more; the rest waits."""
     small = "permit (principal, action, resource) when { resource has megapixels && resource.megapixels < 9 };"

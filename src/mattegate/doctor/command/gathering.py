@@ -29,6 +29,7 @@ from mattegate.doctor.nginx.tree import Tree
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.probe.plan import ProbePlan, probe
 from mattegate.doctor.prove.proof import CannotProve, prove
+from mattegate.doctor.readers.protocol import UNREAD
 from mattegate.doctor.signatures import Matcher, signatures
 from mattegate.doctor.silence import silent_refusals
 
@@ -66,7 +67,7 @@ def examine(wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Ans
     """One answer from everything that was given. Raises :class:`~mattegate.doctor.command.sources.BadInput`."""
     found = _Found()
     reads = [_read(name, wanted, stdin, tell) for name in wanted.sources]
-    observations = [observation for read in reads for observation in read.observations]
+    observations = [observation for read in reads for observation in _read_of(read, found)]
     for read in reads:
         if read.observations or read.kind == "empty":
             found.checked.append(f"{read.name} ({read.kind})")
@@ -87,6 +88,15 @@ def examine(wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Ans
 def _read(name: str, wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Read:
     tell(f"reading {name}")
     return read_source(name, stdin, as_name=wanted.as_name, roots=wanted.roots)
+
+
+def _read_of(read: Read, found: _Found) -> Iterator[Observation]:
+    """What an input says; what of it could not be read was not checked."""
+    for observation in read.observations:
+        if observation.format == UNREAD:
+            found.not_checked.append(f"{observation.place}: {observation.message}")
+        else:
+            yield observation
 
 
 def _probed(wanted: Wanted, found: _Found, tell: Callable[[str], None]) -> Iterator[Observation]:

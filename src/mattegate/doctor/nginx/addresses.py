@@ -69,3 +69,8 @@ def forwarded_address(client: str, chain: Sequence[str], networks: Sequence[str]
         if not recursive:
             return client
     return client
+
+
+def parts(value: str) -> list[str]:
+    """The addresses of a header, told apart by commas and spaces alike; an empty one holds what is no address."""
+    return value.replace(",", " ").split() or [""]

@@ -27,8 +27,10 @@ _SIMPLE_CONTENT: Final = frozenset({"stub_status", "empty_gif"})
 def content(state: State) -> End:
     """What answers. Raises :class:`Again` for an index page, and :class:`Undecided`."""
     line = _handler(state.scope)
+    if state.taken is not None and (line is None or line.name in _SIMPLE_CONTENT):
+        return End(Outcome.ANSWERS, 500, "upstream_missing", state.taken)
     if line is None:
-        return End(Outcome.ANSWERS, 500, "upstream_missing", state.taken) if state.taken else _static(state)
+        return _static(state)
     if line.name in _SIMPLE_CONTENT:
         status = 200 if state.method in {"GET", "HEAD"} else 405
         return End(Outcome.ANSWERS, status, line.name, line)

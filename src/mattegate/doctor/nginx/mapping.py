@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.addresses import Address, forwarded_address, parse_address, parse_network
+from mattegate.doctor.nginx.addresses import Address, forwarded_address, parse_address, parse_network, parts
 from mattegate.doctor.nginx.regex import Untranslated, search
 from mattegate.doctor.nginx.uri import as_bytes_text
 from mattegate.doctor.nginx.values import Undecided
@@ -77,7 +77,7 @@ def _map(block: Directive, value: str, state: State, lookup: Variables) -> str:
         raise Undecided(f"the file included in map {block.args[-1]}")
     masks = _masks(block)
     value = value.removesuffix(".") if masks is not None else value
-    found = _exact([entry for entry in entries if entry not in (masks or ())], value)
+    found = _exact([(key, result) for key, result in entries if (_plain(key), result) not in (masks or ())], value)
     if found is None and masks is not None:
         found = _hostname(masks, value)
     if found is None and value:  # no pattern is tried on nothing (ngx_http_map_find)
@@ -93,7 +93,7 @@ def _masks(block: Directive) -> list[tuple[str, str]] | None:
     if at is None:
         return None
     behind = block.children[at + 1 :]
-    return [(child.name, child.args[0]) for child in behind if child.args and _is_mask(child.name)]
+    return [(_plain(child.name), child.args[0]) for child in behind if child.args and _is_mask(_plain(child.name))]
 
 
 def _is_mask(key: str) -> bool:
@@ -160,7 +160,7 @@ def _geo_source(block: Directive, state: State, lookup: Variables) -> str:
     proxies = [child.args[0] for child in block.named("proxy") if child.args]
     if not proxies or (_exactly(source) is None and source != "unix:"):
         return source
-    values = [part for value in state.header_list("x-forwarded-for") for part in value.replace(",", " ").split()]
+    values = [part for value in state.header_list("x-forwarded-for") for part in parts(value)]
     recursive = any(True for _ in block.named("proxy_recursive"))
     return forwarded_address(source, values, proxies, recursive=recursive)
 

@@ -10,7 +10,7 @@ from enum import Enum
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.addresses import forwarded_address, trusted, within
+from mattegate.doctor.nginx.addresses import forwarded_address, parts, trusted, within
 from mattegate.doctor.nginx.credentials import basic
 from mattegate.doctor.nginx.files import Kind, native
 from mattegate.doctor.nginx.request import Step
@@ -59,7 +59,7 @@ def realip(scope: Scope, state: State) -> None:
     if not trusted(state.client, networks):
         return
     values = state.header_list(header)
-    chain = [part for value in (values if header == "x-forwarded-for" else values[:1]) for part in _parts(value)]
+    chain = [part for value in (values if header == "x-forwarded-for" else values[:1]) for part in parts(value)]
     if not chain:
         return
     recursive = scope.switched_on("real_ip_recursive")
@@ -68,11 +68,6 @@ def realip(scope: Scope, state: State) -> None:
     if address != state.client:
         state.step("realip", f"{header} makes the client {address}, was {state.client}", lines[-1])
         state.client = address
-
-
-def _parts(value: str) -> list[str]:
-    """Addresses are told apart by commas and spaces alike."""
-    return value.replace(",", " ").split()
 
 
 def access(state: State) -> Word:

@@ -175,15 +175,17 @@ class _Script:
             return None
         redirect = _redirects(replacement, flag)
         path, args = self._replaced(replacement, redirect=redirect)
+        own = replacement.endswith("?") or not state.args
         if redirect:
             code = 301 if "permanent" in flag else 302
-            return Returned(code, line, unescape_redirect(f"{path}?{args}" if args else path))
-        return self._move(line, path, args, flag)
+            made = unescape_redirect(f"{path}?{args}" if args else path)
+            return Returned(code, line, made if own else f"{made}{'&' if args else '?'}{state.args}")
+        return self._move(line, path, "&".join(filter(None, (args, "" if own else state.args))), flag)
 
     def _replaced(self, replacement: str, *, redirect: bool) -> tuple[str, str]:
         """The new path and arguments; captures are escaped again where they become part of a redirect or of arguments.
 
-        The arguments of the request follow those of the replacement, unless that ends in a question mark.
+        The arguments of the request, which follow unless the replacement ends in a question mark, are not among them.
         """
         path, mark, args = replacement.partition("?")
         quoted = self._state.quoted or "+" in self._state.raw.partition("?")[0]
@@ -193,10 +195,7 @@ class _Script:
             return escape_args(value) if quoted and name.isdecimal() else value
 
         head = expand(path, escaped if redirect else self._lookup)
-        tail = expand(args.removesuffix("?"), escaped) if mark else ""
-        if not replacement.endswith("?") and self._state.args:
-            tail = f"{tail}&{self._state.args}" if tail else self._state.args
-        return head, tail
+        return head, expand(args.removesuffix("?"), escaped) if mark else ""
 
     def _move(self, line: Directive, path: str, args: str, flag: list[str]) -> Returned | None:
         state = self._state

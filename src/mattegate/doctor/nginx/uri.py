@@ -12,6 +12,7 @@ from typing import Final
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _ABSOLUTE: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)")
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d*)?")
+_ESCAPE: Final = re.compile(r"%(?:([0-9A-Fa-f]{2})|[0-9A-Fa-f]?(.?))", re.DOTALL)
 _ESCAPED_IN_PATHS: Final = frozenset(' "#%<>?\\^`{|}')
 """Since nginx 1.21.1; before, only the space, ``#``, ``%`` and ``?`` of these."""
 _ESCAPED_IN_ARGS: Final = frozenset(' "#%&+;<>?\\^`{|}')
@@ -114,23 +115,30 @@ def _escaped(text: str, special: frozenset[str]) -> str:
 
 
 def unescape_redirect(text: str) -> str:
-    """As ``NGX_UNESCAPE_REDIRECT`` does: escapes of what may stand in a URI are taken off, up to the first ``?``."""
+    """As ``NGX_UNESCAPE_REDIRECT`` does: escapes of what may stand in a URI are taken off, up to the first ``?``.
+
+    A percent sign that begins no escape is lost, with a hexadecimal digit behind it.
+    """
     out: list[str] = []
     at = 0
     while at < len(text):
-        char, pair = text[at], text[at + 1 : at + 3]
-        if char == "%" and len(pair) == 2 and _HEX.issuperset(pair):
-            char = chr(int(pair, 16))
-            at += 3
-            if not "%" < char < "\x7f":
-                out.append(f"%{pair}")
-                continue
-        else:
+        found = _ESCAPE.match(text, at)
+        if found is None:
+            out.append(text[at])
             at += 1
-        out.append(char)
-        if char == "?":
+        else:
+            at = found.end()
+            out.append(_unescaped(found))
+        if out[-1] == "?" and (found is None or found[1]):
             return "".join(out) + text[at:]
     return "".join(out)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if not found[1]:
+        return str(found[2])
+    char = chr(int(found[1], 16))
+    return char if "%" < char < "\x7f" else found[0]
 
 
 def split_args(uri: str) -> tuple[str, str]:

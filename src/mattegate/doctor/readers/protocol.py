@@ -11,6 +11,10 @@ HEAD_BYTES = 65_536
 """How much of an input a reader may look at to recognise it."""
 
 
+UNREAD = "unread"
+"""The format of an observation that says which part of an input was not read, and why."""
+
+
 class Unreadable(Exception):  # noqa: N818 - the state of what was given
     """An input is not what it was taken for; the message is a sentence for the person who gave it."""
 

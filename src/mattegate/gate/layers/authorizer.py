@@ -9,6 +9,7 @@ from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import FactName
 
 _NONE: Final = Finding("authorizer", Effect.NO_IMPACT)
+_REMEMBERED: Final[dict[bool, tuple[str, ...]]] = {True: ("remembered from an earlier answer",), False: ()}
 
 
 def judge(case: Case) -> Finding | FactName:
@@ -20,7 +21,7 @@ def judge(case: Case) -> Finding | FactName:
     if fact is None:
         return FactName.AUTHORIZER
     rule = f"authorizer {fact.name}"
-    detail = "; ".join(f"{name}={value}" for name, value in fact.context.items())
+    detail = "; ".join([*(f"{name}={value}" for name, value in fact.context.items()), *_REMEMBERED[fact.cached]])
     if fact.allowed:
         return Finding("authorizer", Effect.ALLOW, rule=rule, detail=detail)
     facts = {"name": fact.name, "why": fact.why or "it gave no reason"}

@@ -1,4 +1,4 @@
-"""network: which client addresses are heard.
+"""network: which client addresses are heard, and whether whoever asks on behalf of others may.
 
 A denial that matches wins over every allowance; where anything is allowed, what is not allowed is refused. Rules in
 shadow are judged the same way and reported, never enforced.
@@ -20,6 +20,9 @@ _NO_RULES: Final = Finding("network", Effect.NO_IMPACT)
 def judge(case: Case) -> Finding | FactName:
     """Refuse addresses by rule, and addresses that cannot be known."""
     rules = case.rules
+    if case.attempt.behalf is not None and not case.client.trusted:
+        facts: dict[str, Plain] = {"peer": case.attempt.peer or "a Unix socket"}
+        return Finding("network", Effect.IMPLICIT_DENY, "network.not_a_proxy", facts, "network.trusted_proxies")
     if rules.any_network:
         return _NO_RULES
     client = case.client

@@ -32,7 +32,7 @@ def judge(case: Case) -> Finding | FactName:
     for one in case.proven or (key,):
         if narrowed := _scope(case, one) or _address(case, one) or _origin(case, one):
             return narrowed
-        if narrowed := _model(case, one):
+        if narrowed := _model(case, one) or _size(case, one):
             return narrowed
     return _policies(case, key) or _ALLOWED
 
@@ -41,6 +41,10 @@ def _scope(case: Case, key: KeyView) -> Finding | None:
     scope = case.attempt.route.scope
     if not scope or key.allows_scope(scope):
         return None
+    token = case.facts.token
+    if token is not None and token.key is key:
+        facts: dict[str, Plain] = {"scope": scope, "given": " ".join(key.scopes or key.identity.scopes)}
+        return _deny("token.insufficient_scope", facts, f"scope {scope}")
     return _deny("policy.scope", {"key_id": key.id, "scope": scope}, f"scope {scope}")
 
 
@@ -69,6 +73,15 @@ def _model(case: Case, key: KeyView) -> Finding | None:
     if not key.models or not model or model in key.models or (payload and payload.alias in key.models):
         return None
     return _deny("policy.model", {"key_id": key.id, "model": model, "bound": ", ".join(key.models)})
+
+
+def _size(case: Case, key: KeyView) -> Finding | None:
+    """Of the image in the body, where the key is a token that is good for small ones."""
+    payload = case.facts.payload
+    if not key.megapixels or payload is None or (payload.megapixels or 0) <= key.megapixels:
+        return None
+    facts: dict[str, Plain] = {"megapixels": payload.megapixels, "limit": key.megapixels}
+    return _deny("token.pixels", facts, "megapixels of the token")
 
 
 def _policies(case: Case, key: KeyView) -> Finding | None:

@@ -1,4 +1,4 @@
-"""request: the head must not be ambiguous.
+"""request: the head must not be ambiguous, and a proxy that asks for others must say about what.
 
 Which of two credentials is meant is never guessed, even where both are the same key: what a proxy in front took for
 the credential might not be what is read here. Only a key and a signature may come together, where both are required.
@@ -17,13 +17,16 @@ _CLEAR: Final = Finding("request", Effect.ALLOW)
 
 
 def judge(case: Case) -> Finding | FactName:
-    """Refuse doubled headers and more than one credential."""
+    """Refuse doubled headers, more than one credential, and questions about nobody knows what."""
     attempt = case.attempt
+    if attempt.behalf is not None and attempt.behalf.problem:
+        facts: dict[str, Plain] = {"proxy": attempt.behalf.proxy, "problem": attempt.behalf.problem}
+        return Finding("request", Effect.IMPLICIT_DENY, "request.original", facts)
     if attempt.doubled:
         return Finding("request", Effect.EXPLICIT_DENY, "request.duplicate_header", {"header": attempt.doubled[0]})
     if len(attempt.credentials) > 1 and not _pair(attempt.credentials):
         channels = ", ".join(presented.channel for presented in attempt.credentials)
-        facts: dict[str, Plain] = {"count": len(attempt.credentials), "channels": channels}
+        facts = {"count": len(attempt.credentials), "channels": channels}
         return Finding("request", Effect.EXPLICIT_DENY, "request.ambiguous_credentials", facts)
     return _CLEAR
 

@@ -13,6 +13,7 @@ from mattegate.gate.standing import ended_finding, who
 from mattegate.vocabulary.attempt import SIGNED
 from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import FactName, KeyView, Plain
+from mattegate.vocabulary.proofs import BodyCover
 
 _NONE: Final = Finding("signature", Effect.NO_IMPACT)
 
@@ -27,6 +28,8 @@ def judge(case: Case) -> Finding | FactName:
     unreadable = attempt.unreadable
     if unreadable is not None and unreadable.code.startswith("signature."):
         return Finding("signature", Effect.IMPLICIT_DENY, unreadable.code, unreadable.facts)
+    if unread := _unread(case):
+        return unread
     fact = case.facts.signature
     if fact is None:
         return FactName.SIGNATURE
@@ -38,6 +41,15 @@ def judge(case: Case) -> Finding | FactName:
         or _lacking(case, signed=True)
         or Finding("signature", Effect.ALLOW, detail=_how(case, fact.key))
     )
+
+
+def _unread(case: Case) -> Finding | None:
+    """A signature that only the body could prove, where a proxy asks about the head alone."""
+    stated, behalf = case.attempt.signature, case.attempt.behalf
+    if stated is None or behalf is None or stated.body is not BodyCover.WHOLE:
+        return None
+    facts: dict[str, Plain] = {"key_id": stated.key_id, "scheme": stated.scheme, "proxy": behalf.proxy}
+    return Finding("signature", Effect.IMPLICIT_DENY, "signature.body_unread", facts)
 
 
 def _how(case: Case, key: KeyView) -> str:
@@ -68,17 +80,17 @@ def _lacking(case: Case, *, signed: bool) -> Finding | FactName | None:
         return Finding("signature", Effect.IMPLICIT_DENY, "signature.required", facts, rule)
     if "key" in required and not case.shows_key:
         return Finding("signature", Effect.IMPLICIT_DENY, "credential.required", facts, rule)
-    if "certificate" in required and (lacking := _certificate(case, case.caller)):
-        if isinstance(lacking, FactName):
-            return lacking
-        return Finding("signature", Effect.IMPLICIT_DENY, lacking, facts, rule)
+    if "certificate" in required:
+        if case.attempt.certificate is not None and case.facts.certificate is None:
+            return FactName.CERTIFICATE
+        lacking = Finding("signature", Effect.IMPLICIT_DENY, "credential.certificate_required", facts, rule)
+        return _certificate(case, case.caller, lacking)
     return None
 
 
-def _certificate(case: Case, caller: KeyView) -> FactName | str:
-    """The reason where no certificate of the caller's account was shown; empty where one was."""
-    if case.attempt.certificate is not None and case.facts.certificate is None:
-        return FactName.CERTIFICATE
+def _certificate(case: Case, caller: KeyView, lacking: Finding) -> Finding | None:
+    """``lacking`` where no certificate of the caller's account was shown, or why the one that was is no good."""
     bound = case.facts.certificate.key if case.facts.certificate else None
-    shown = bound is not None and bound.identity.id == caller.identity.id
-    return "" if shown else "credential.certificate_required"
+    if bound is None or bound.identity.id != caller.identity.id:
+        return lacking
+    return ended_finding("signature", case, bound)

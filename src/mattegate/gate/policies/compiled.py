@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SHADOW: Final = "shadow"
 """The annotation of policies on trial."""
 
+_WHOLE: Final = "*"
 _ERRING: Final = re.compile(r"error while evaluating policy `([^`]*)`")
 
 
@@ -99,12 +100,14 @@ class _Panel:
     def __init__(self, trees: Mapping[str, Tree]) -> None:
         self._effects = {name: str(tree["effect"]) for name, tree in trees.items()}
         self._set = set_of(trees)
+        spoken_of = frozenset(_of_the_context(list(trees.values())))
+        self._spoken_of = None if _WHOLE in spoken_of else spoken_of
 
     def ask(self, question: Question) -> Judgement:
         if not self._effects:
             return UNASKED
         library = cedar()
-        result: AuthzResult = library.is_authorized(question.request(), self._set, question.entities())
+        result: AuthzResult = library.is_authorized(question.request(self._spoken_of), self._set, question.entities())
         errors = [str(error) for error in result.diagnostics.errors]
         erring = self._erring_forbids(errors)
         if erring or result.decision is library.Decision.NoDecision:
@@ -147,6 +150,21 @@ def _mentions(tree: object, *attributes: str) -> bool:
 
 def _roles(tree: object) -> Iterable[str]:
     return (str(part["id"]) for part in _parts(tree) if part.get("type") == "Role" and "id" in part)
+
+
+def _of_the_context(tree: object) -> Iterable[str]:
+    """The attributes of the context that are spoken of; ``_WHOLE`` where all of it is."""
+    if isinstance(tree, list):
+        for value in tree:
+            yield from _of_the_context(value)
+    elif isinstance(tree, dict):
+        for operator, operand in tree.items():
+            if isinstance(operand, dict) and operand.get("left") == {"Var": "context"} and "attr" in operand:
+                yield operand["attr"]
+            elif (operator, operand) == ("Var", "context"):
+                yield _WHOLE
+            else:
+                yield from _of_the_context(operand)
 
 
 def _parts(tree: object) -> Iterable[dict[str, Any]]:

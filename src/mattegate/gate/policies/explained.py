@@ -158,8 +158,9 @@ def _named(member: Any) -> Iterator[tuple[str, str]]:
     """Every attribute of principal, resource and context that an expression goes by."""
     if isinstance(member, dict):
         for operator, operand in member.items():
-            if operator in {".", "has"} and isinstance(operand["left"], dict) and "Var" in operand["left"]:
-                yield operand["left"]["Var"], operand["attr"]
+            left = operand.get("left") if isinstance(operand, dict) else None
+            if operator in {".", "has"} and isinstance(left, dict) and "Var" in left:
+                yield left["Var"], operand["attr"]
             else:
                 yield from _named(operand)
     elif isinstance(member, list):

@@ -74,6 +74,11 @@ def set_of(trees: Mapping[str, Tree]) -> PolicySet:
     return policies
 
 
+def formatted(text: str) -> str:
+    """Policies laid out as Cedar's own formatter does."""
+    return str(cedar().format_policies(text, 110, 2))
+
+
 def text_of(tree: Tree) -> str:
     """One policy as Cedar writes it."""
     whole = {"staticPolicies": {"policy0": tree}, "templates": {}, "templateLinks": []}

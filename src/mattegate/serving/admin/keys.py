@@ -34,6 +34,7 @@ class NewKey(Strict):
     addresses: list[str] = Field(default=[])
     origins: list[str] = Field(default=[])
     models: list[str] = Field(default=[])
+    url_hosts: list[str] = Field(default=[])
 
 
 class KeyChange(Strict):
@@ -45,6 +46,7 @@ class KeyChange(Strict):
     addresses: list[str] = Field(default=[])
     origins: list[str] = Field(default=[])
     models: list[str] = Field(default=[])
+    url_hosts: list[str] = Field(default=[])
 
 
 class Rotation(Strict):
@@ -120,7 +122,7 @@ async def see_key(parts: Parts, key_id: str) -> KeyShown:
 
 @router.patch("/{key_id}")
 async def change_key(parts: Parts, actor: Actor, key_id: str, body: KeyChange) -> KeyShown:
-    """Another name, expiry, scopes, addresses, origins or models."""
+    """Another name, expiry, scopes, addresses, origins, models or hosts of images."""
     return KeyShown.of(await parts.act(parts.desk.update_key, key_id, actor=actor, **_values(body)))
 
 

@@ -91,6 +91,7 @@ class KeyShown(Shown):
     addresses: list[str]
     origins: list[str]
     models: list[str]
+    url_hosts: list[str] = Field(description="Hosts that images are fetched from for it; empty: the server's.")
     foreign: bool = Field(description="Brought from elsewhere: it carries no id.")
 
     @classmethod
@@ -113,6 +114,7 @@ class KeyShown(Shown):
             addresses=list(view.addresses),
             origins=list(view.origins),
             models=list(view.models),
+            url_hosts=list(view.url_hosts),
             foreign=row.stored.foreign,
         )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from mattegate.gate.address import client_of
 from mattegate.serving.reading import Reading, kept
+from mattegate.serving.tls import CHAIN_KEY
 from mattegate.signing.certificates import view_certificate
 from mattegate.signing.passed_certificate import FIELDS, passed_certificate
 from mattegate.signing.shape import Known
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from mattegate.serving.evidence import Evidence
     from mattegate.serving.walk import Walk
     from mattegate.signing.trust import Trust
-
-CHAIN_KEY: Final = "mattegate.client_certificates"
-"""Where a request's scope has what the client showed in the handshake: DER, its own certificate first."""
 
 _MOST_MATCHES: Final = 16
 _LONGEST_PROBLEM: Final = 200

@@ -3,7 +3,8 @@
 1. The key by its id, if it is a signing key that may be used with this scheme; otherwise a key that does not exist,
    which takes as long and answers as a wrong secret does.
 2. Everything about the signature that needs no secret.
-3. The body, where the signature covers it as a whole: for known keys alone, and a few at a time from one address.
+3. The body, where the signature covers it as a whole: a few at a time from one address. It is held for known keys
+   alone; for one that does not exist it is read and forgotten, so that neither time nor answer tells the two apart.
 4. The proof.
 """
 
@@ -13,6 +14,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from mattegate.gate.address import proto_of
@@ -21,24 +23,26 @@ from mattegate.serving.payload import plain
 from mattegate.signing import compat_hmac, hmac_signature, message_signature, sigv4
 from mattegate.signing.envelope import UnsealError, unseal
 from mattegate.signing.key_material import HmacSecret, PublicKey, load_public_key
+from mattegate.signing.leaks import hide_keys
 from mattegate.signing.message import BodyCover, Message, Stated, Verdict
 from mattegate.signing.request_signatures import COMPAT, HMAC, MESSAGE, message_rules, sigv4_rules
+from mattegate.signing.shape import Known
 from mattegate.vocabulary.facts import KeyKind, ProofFact, Uses
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mattegate.ledger.protocols import Snapshot, StoredKey
     from mattegate.serving.evidence import Evidence
+    from mattegate.serving.held_body import HeldBody
     from mattegate.serving.walk import Walk
+    from mattegate.vocabulary.facts import Plain
     from mattegate.vocabulary.rulebook import SignatureRules
     from mattegate.vocabulary.secrets import KeyEncryptionKeys
 
 BODIES_AT_ONCE: Final = 4
 """Bodies that are read for a proof from one address at a time."""
-_BODY_UNKNOWN: Final = sigv4.EMPTY_SHA256
-"""Stands for the hash of a body that is not read, because no key of that id is there to prove anything with."""
 
 
 class SignatureProver:
@@ -62,7 +66,7 @@ class SignatureProver:
             return ProofFact(stored.view if stored else None, refusal.reason.code, plain(refusal.facts))
         key = stored.view if stored else None
         if not verdict.good:
-            return ProofFact(key, verdict.code, _told(verdict))
+            return ProofFact(key, verdict.code, _told(verdict, walk))
         return ProofFact(key, uses=_uses(stated, walk))
 
     def _secret(self, stored: StoredKey | None) -> bytes | None:
@@ -98,19 +102,21 @@ class SignatureProver:
         if not verdict.good:
             return verdict
         mac = compat_hmac.BodyMac(compat_hmac.UnsafeBodyTimestampSecret(secret) if secret else None)
-        if secret is not None and evidence.body is not None:
-            with self._one_more(walk.address):
-                for chunk in await evidence.body.chunks():
-                    mac.update(chunk)
+        await self._read(evidence.body, mac.update, walk, known=secret is not None)
         return mac.verify(stated)
 
     async def _body_sha256(self, stated: Stated, secret: bytes | None, walk: Walk, evidence: Evidence) -> str:
         if stated.body is not BodyCover.WHOLE:
             return ""
-        if secret is None or evidence.body is None:
-            return _BODY_UNKNOWN
-        with self._one_more(walk.address):
-            return await evidence.body.sha256()
+        digest = sha256()
+        await self._read(evidence.body, digest.update, walk, known=secret is not None)
+        return digest.hexdigest()
+
+    async def _read(self, body: HeldBody | None, sink: Callable[[bytes], None], walk: Walk, *, known: bool) -> None:
+        """Show ``sink`` the body, where there is one. Raises :class:`Refusal`."""
+        if body is not None:
+            with self._one_more(walk.address):
+                await (body.hold(sink) if known else body.pass_by(sink))
 
     @contextmanager
     def _one_more(self, address: str) -> Iterator[None]:
@@ -162,12 +168,17 @@ def _material(secret: bytes | None) -> HmacSecret | PublicKey | None:
 _public_key: Final = lru_cache(maxsize=256)(load_public_key)
 
 
-def _told(verdict: Verdict) -> dict[str, str | int | float | bool | None]:
-    """The facts of a verdict, with our canonical text where there is one, for whoever signed to compare."""
+def _told(verdict: Verdict, walk: Walk) -> dict[str, Plain]:
+    """The facts of a verdict, with our canonical text where there is one, for whoever signed to compare.
+
+    The text is kept with the decision, so a key that stands in the path by mistake is hidden in it.
+    """
     facts = dict(verdict.facts)
     if hint := facts.get("hint"):
         facts["hint"] = f"{hint} "
-    return facts | ({"canonical": verdict.told} if verdict.told else {})
+    if not verdict.told:
+        return facts
+    return facts | {"canonical": hide_keys(verdict.told, Known.of(walk.rules.rulebook.credential).prefixes)}
 
 
 def _uses(stated: Stated, walk: Walk) -> tuple[Uses, ...]:

@@ -129,7 +129,7 @@ def _judged(found: Selected, base: SignatureBase, key: HmacSecret | PublicKey | 
     if key is None or algorithm not in {"", key.algorithm}:
         waste_as_much(algorithm, base.text, found.signature)
         if key is not None:
-            facts: dict[str, Plain] = {"stated": algorithm, "expected": key.algorithm.value}
+            facts: dict[str, Plain] = {"stated": algorithm, "expected": key.algorithm.value, "differs": "", "hint": ""}
             return Verdict("signature.algorithm_of_key", facts, base.told)
     elif verifies(key, base.text, found.signature):
         return VERIFIED
@@ -157,6 +157,8 @@ def _stated(found: Selected, message: Message) -> Stated:
 def _bound_body(components: tuple[Component, ...], message: Message) -> tuple[BodyCover, str, str]:
     """How the body is covered, with its SHA-256 and SHA-512 where they are stated."""
     if any(component.name == _DIGEST and component.whole for component in components):
+        if not message.values(_DIGEST.encode()):
+            raise Refused("signature.header_absent", headers=_DIGEST)
         stated = digests_of(message).by_algorithm
         return BodyCover.DIGEST, stated.get("sha-256", ""), stated.get("sha-512", "")
     if declares_body(message):

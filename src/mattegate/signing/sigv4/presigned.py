@@ -27,7 +27,8 @@ _REQUIRED: Final = (
     "X-Amz-Expires",
 )
 _OPTIONAL: Final = ("X-Amz-Content-Sha256", "X-Amz-Security-Token")
-_KNOWN: Final = frozenset((*_REQUIRED, *_OPTIONAL))
+PARAMETERS: Final = frozenset((*_REQUIRED, *_OPTIONAL))
+"""What a presigned address has beside the parameters of its own request."""
 _TELLTALE: Final = re.compile(rb"(?:^|&)x-amz-(?:algorithm|credential|signature)=", re.IGNORECASE)
 
 
@@ -61,7 +62,7 @@ def _parameters(query: bytes) -> dict[str, str]:
     given: dict[str, str] = {}
     for raw_name, raw_value in parameters(query):
         name = raw_name.decode("latin-1")
-        if name not in _KNOWN:
+        if name not in PARAMETERS:
             continue
         if name in given:
             raise ambiguous(f"'{name}' parameter")

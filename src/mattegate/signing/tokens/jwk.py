@@ -83,6 +83,18 @@ def read_key(members: object) -> JsonWebKey:
     return key
 
 
+def key_of(public: PublicKey, kid: str) -> JsonWebKey:
+    """A loaded public key under the name ``kid``; raises :class:`Unusable` for one that is not taken."""
+    if isinstance(public, Ed25519PublicKey):
+        numbers = edwards_numbers(public)
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        numbers = p256_numbers(public)
+    else:
+        modulus, exponent = public.public_numbers().n, public.public_numbers().e
+        numbers = {"kty": "RSA", "n": _spelled(modulus), "e": _spelled(exponent)}
+    return read_key({**numbers, "kid": kid})
+
+
 def thumbprint(numbers: Mapping[str, str]) -> str:
     """SHA-256 over the required members in the order of their names, as base64url (RFC 7638, section 3)."""
     canonical = json.dumps(dict(sorted(numbers.items())), separators=(",", ":"))

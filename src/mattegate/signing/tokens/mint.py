@@ -50,7 +50,7 @@ class BrowserGrant:
     """As browsers send it: ``https://shop.example``."""
     images: int
     pixels: int
-    """Of all its images together."""
+    """Of each of its images, at most."""
     lifetime_s: int = LONGEST_BROWSER_S
 
 

@@ -63,6 +63,41 @@ def test_what_is_no_log(text: str) -> None:
     assert recognising(text) == []
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"2026-01-02 03:04:{n % 60:02},123 - api - INFO - job {n} was done" for n in range(500, 900)],
+        [f"Jan 02 03:04:{n % 60:02} web myapp[812]: job {n} was done" for n in range(500, 900)],
+        [f"2026-01-02T03:04:{n % 60:02}+0000 web myapp[812]: job {n} was done" for n in range(500, 900)],
+        [json.dumps({"time": n, "level": "info", "msg": "done"}) for n in range(500, 900)],
+        [
+            "2026-01-02 03:04:05 INFO started",
+            "  at a.b(c)",
+            "2026-01-02 03:04:05 INFO up",
+            "2026-01-02 03:04:06 INFO x",
+        ],
+    ],
+    ids=["application", "journal", "journal, ISO", "JSON", "with a stack trace"],
+)
+def test_a_log_that_tells_of_no_refusal_yet(lines: list[str]) -> None:
+    """An application's log is one before its first refusal, which may stand far behind the head."""
+    quiet = "".join(f"{line}\n" for line in lines)
+    assert recognising(quiet) == ["app-log"]
+    assert [seen.count for seen in read(quiet * 40 + "2026-01-02 03:04:05 ERROR permission denied\n", "app-log")] == [1]
+
+
+def test_a_program_beside_a_server_may_refuse_later() -> None:
+    """In a composition whose application says nothing of refusals in the head it is read all the same."""
+    text = (f"web-1  | {COMBINED}" + "api-1  | 2026-01-02 03:04:05 INFO done\n") * 100
+    assert recognising(text) == ["mixed"]
+
+
+@pytest.mark.parametrize("text", ["one\ntwo\nthree\n", "Jan 02: a\nFeb 03: b\nMar 04: c\n", "a | b\nc | d\ne | f\n"])
+def test_lines_without_times_or_levels_are_no_log(text: str) -> None:
+    """Prose, diaries and tables belong to nobody."""
+    assert recognising(text) == []
+
+
 _RULES = (
     'ModSecurity: Access denied with code 403 (phase 2). Pattern match "x" at ARGS:q. '
     '[id "950001"] [msg "m"] [hostname "a.example"] [uri "/x"]\n'

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mattegate.doctor.answer import Certainty
+from mattegate.doctor.answer import Certainty, Culprit
 from mattegate.doctor.nginx import foreign
 from mattegate.doctor.nginx.fixing import Fix, fix_of
 from mattegate.doctor.nginx.listening import first_name
@@ -14,6 +14,7 @@ from mattegate.doctor.nginx.model import Model
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.arriving import losses
 from mattegate.doctor.nginx.review.filesystem import file_clues, taken_for_granted
+from mattegate.doctor.nginx.review.firewalled import MECHANISMS, shown
 from mattegate.doctor.nginx.review.limiting import limits
 from mattegate.doctor.nginx.review.pages import page_clues
 from mattegate.doctor.nginx.review.refusals import bypass, hidden_status, proxy_admitted, refusal, shadow
@@ -25,6 +26,7 @@ from mattegate.doctor.nginx.values import UNKNOWN
 
 if TYPE_CHECKING:
     from mattegate.doctor.clue import Clue
+    from mattegate.doctor.nginx.directive import Directive
     from mattegate.doctor.nginx.tree import Tree
 
 
@@ -159,6 +161,11 @@ _HARMLESS = ("mime.types", "fastcgi_params", "uwsgi_params", "scgi_params", ".co
 """Files that say nothing about who gets in."""
 
 
+def _decided(prediction: Prediction, line: Directive) -> Culprit:
+    """The line that decides; a rule of ModSecurity without its many labels."""
+    return shown(line) if prediction.mechanism in MECHANISMS else Culprit(line.file, line.line, line.text)
+
+
 def as_json(prediction: Prediction) -> dict[str, Any]:
     """One request of the answer's ``requests``."""
     line, upstream = prediction.decided_by, prediction.upstream
@@ -169,7 +176,7 @@ def as_json(prediction: Prediction) -> dict[str, Any]:
         "outcome": str(prediction.outcome),
         "status": prediction.status,
         "mechanism": prediction.mechanism,
-        "decided_by": {"file": line.file, "line": line.line, "text": line.text} if line is not None else None,
+        "decided_by": _decided(prediction, line).as_json() if line is not None else None,
         "location": prediction.location.text if prediction.location is not None else None,
         "upstream": {
             "address": upstream.address,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.answer import Certainty, Culprit
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.addresses import parse_network
-from mattegate.doctor.nginx.review.starting import refused
+from mattegate.doctor.nginx.review.starting import refused, refused_rules
 from mattegate.doctor.nginx.review.words import ORIGIN, culprit, place
 from mattegate.doctor.nginx.values import has_variables
 
@@ -31,6 +31,7 @@ def standing(tree: Tree, http: Scope | None, servers: list[Server]) -> Iterator[
     if http is None or tree.faults:  # what nginx does not read is nobody's rule
         return
     yield from refused(http)
+    yield from refused_rules(tree)
     yield from _zones(tree, http)
     yield from _trusting(http)
     for scope in _every(server.scope for server in servers):

@@ -20,6 +20,7 @@ from mattegate.doctor.nginx.values import has_variables
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
     from mattegate.doctor.nginx.scope import Scope
+    from mattegate.doctor.nginx.tree import Tree
 
 _ONE: Final = (
     "proxy_pass", "allow", "deny", "root", "alias", "client_max_body_size", "auth_basic", "auth_basic_user_file",
@@ -92,6 +93,20 @@ def _with_uri(location: Directive) -> Iterator[Clue]:
         for line in inner:
             if line.name == "proxy_pass" and line.args and not has_variables(line.args[0]) and uri_part(line):
                 yield _clue(_NO_URI, line)
+
+
+_GONE: Final = frozenset(
+    {"secrequestbodyinmemorylimit", "secserversignature", "seccachetransformations", "secchrootdir", "secguardianlog",
+     "secgsblookupdb", "secstreaminbodyinspection", "secstreamoutbodyinspection"}
+)  # fmt: skip
+"""Lines of ModSecurity 2 that version 3, which nginx has, stops at (``src/parser/seclang-parser.yy``)."""
+
+
+def refused_rules(tree: Tree) -> Iterator[Clue]:
+    """The lines of rule files at which ModSecurity stops, and nginx with it."""
+    for line in dict.fromkeys(line for lines in tree.rules.values() for line in lines):
+        if line.name.lower() in _GONE:
+            yield _clue(f"{line.name} is not supported by ModSecurity 3", line)
 
 
 def _clue(problem: str, *lines: Directive) -> Clue:

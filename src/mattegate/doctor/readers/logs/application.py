@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import compress
 from typing import Any, Final
 
 from mattegate.doctor.observation import Observation
@@ -18,6 +17,7 @@ from mattegate.doctor.readers.logs.keys import Keys, words_left
 from mattegate.doctor.readers.logs.line import Line, RequestLine, observed, request_line, shown, status_of, target
 from mattegate.doctor.readers.logs.mattegate import guide_words
 from mattegate.doctor.readers.logs.moments import moment
+from mattegate.doctor.readers.logs.repeating import found_in_each
 from mattegate.doctor.readers.logs.washing import Washing
 
 _NEEDLES: Final = tuple(
@@ -81,7 +81,6 @@ _FROM: Final = re.compile(
     r"|[0-9a-fA-F]{1,4}:[0-9a-fA-F:.]{2,45})"
 )
 _VARYING: Final = re.compile(rb"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b|\d+")
-_WORDS_TRIED: Final = 64
 _LOG_SHAPE: Final = re.compile(
     r"^(?:\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\[?\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:|(?:TRACE|DEBUG|INFO"
     r"|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b"
@@ -106,29 +105,7 @@ def sketch(line: bytes) -> Sketch | None:
 
 
 def _refusing(keys: Sequence[bytes]) -> list[bool]:
-    """Whether a refusal stands in each of these texts. What one says, others are likely to say as well."""
-    texts = b"\n".join(keys).lower().split(b"\n")
-    found, left = [False] * len(texts), list(range(len(texts)))
-    for _ in range(_WORDS_TRIED):
-        if not left:
-            return found
-        word = _word(texts[0])
-        hits = [word in text for text in texts] if word else [False] * len(texts)
-        for place in compress(left, hits):
-            found[place] = True
-        hits[0] = True
-        left, texts = ([some for some, hit in zip(them, hits, strict=True) if not hit] for them in (left, texts))
-    for place, text in zip(left, texts, strict=True):
-        found[place] = _REFUSAL.search(text) is not None
-    return found
-
-
-def _word(text: bytes) -> bytes:
-    """What stands in a text that shows a refusal wherever it stands; empty where nothing does."""
-    said = _REFUSAL.search(text)
-    if said is None:
-        return b""
-    return said[0] if said[0][:1] != b"4" else text[said.start() - 1 : said.end() + 1]
+    return found_in_each(keys, _REFUSAL)
 
 
 def parse(line: Line) -> Observation | None:

@@ -16,7 +16,9 @@ BLOCK: Final = 1 << 20
 _FIRST: Final = 1 << 16
 """The first block is a short one: it shows what the others are likely to hold."""
 LONGEST: Final = 65_536
-"""Bytes of one line that are looked at; what follows is passed over up to the line's end."""
+"""Bytes of one line that are looked at, unless it is JSON."""
+LONGEST_JSON: Final = 1 << 18
+"""Bytes of a line at most; what follows is passed over up to the line's end. CloudWatch takes no longer ones."""
 _GZIP: Final = b"\x1f\x8b"
 _MOST_INFLATED: Final = 64 << 30
 """A gzip of more than this is no log but a bomb; it is read in a minute or not at all."""
@@ -24,7 +26,7 @@ _WIDE: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-b
 
 
 def blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """Blocks of about 1 MiB, each of whole lines and ending with a line end.
+    """Blocks of about 1 MiB, each of whole lines and ending with a line end; a line that is too long is a block.
 
     Raises :class:`~mattegate.doctor.readers.protocol.Unreadable` where a gzip is damaged.
     """
@@ -103,8 +105,8 @@ def _whole_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         carry = data[end:]
         if end:
             yield data[:end]
-        if len(carry) > LONGEST:
-            yield carry[:LONGEST] + b"\n"
+        if len(carry) > LONGEST_JSON:
+            yield carry[:LONGEST_JSON] + b"\n"
             carry, skipping = b"", True
     if carry:
         yield carry + b"\n"

@@ -24,7 +24,8 @@ _QUOTED: Final = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _HEAD: Final = rf"(?:([\w.\[\]-]+:\d{{1,5}}) )?(\S+) \S+ ([^\[\n]*)\[([^\]\n]{{1,40}})\] ?{_QUOTED} (\d{{3}}) (\d+|-)"
 _SKETCH: Final = re.compile((_HEAD + r"(?: ([0-9a-f]{8}-[0-9a-f]{4})-)?").encode())
 PASSED: Final = re.compile(
-    rb'^(?:[^"\[\n]*\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "[^"\\\n]*" [123]\d\d \d.*|(.*))$', re.MULTILINE
+    rb'^(?:[^"\[\n]*\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "[^"\\\n]*" [123]\d\d \d.*|(.*))$',
+    re.MULTILINE,
 )
 """A whole line; it is a group unless it says that a request passed."""
 PASSES_SOMEWHERE: Final = re.compile(rb'" [123]\d\d \d')

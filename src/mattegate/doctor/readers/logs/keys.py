@@ -63,7 +63,8 @@ def one_left(place: int) -> Callable[[Sequence[Key]], Sequence[object]]:
 
 def words_left(keys: Sequence[bytes]) -> Sequence[bytes]:
     """Of keys that are whole lines the words are left."""
-    return numberless_text(b"\n".join(keys)).split(b"\n") if keys else ()
+    bare = [b"".join(key.split(b'"')[::2]) if b'"' in key else key for key in keys]
+    return b"\n".join(bare).translate(None, _DIGITS).split(b"\n") if keys else ()
 
 
 def _facts_left(start: tuple[bytes, ...]) -> Callable[[Sequence[Key]], Sequence[object]]:
@@ -86,7 +87,9 @@ def by_members(names: Iterable[str], *, paths: Iterable[str], left: Iterable[str
     """
     told = (("value", names, _VALUE), ("path", paths, rb'"[^"?\\]*'), ("port", ports, rb'"(?:\[[^"\]]*|[^":]*)'))
     wanted = [
-        rb"(?:%s)\": ?(?P<%s>%s)" % ("|".join(some).encode(), name.encode(), value) for name, some, value in told if some
+        rb"(?:%s)\": ?(?P<%s>%s)" % ("|".join(some).encode(), name.encode(), value)
+        for name, some, value in told
+        if some
     ]
     search = re.compile(rb'"(?:' + rb"|".join(wanted) + rb")")
     return Keys(
@@ -111,16 +114,13 @@ def by_rest(counting: bytes, *, worth: bytes, mark: bytes = b"") -> Keys:
 
 
 _VALUE: Final = rb'(?:"[^"\\]*(?:\\.[^"\\]*)*|[^",}\]]*)'
+_DIGITS: Final = b"0123456789"
 _QUOTED: Final = re.compile(rb'"[^"\n]*"')
 _STATUS: Final = 3
 
 
 def numberless(left: object) -> object:
     """What is left of a sketch without its numbers and what it quotes; a status stays what it is."""
-    return numberless_text(left) if isinstance(left, bytes) and len(left) > _STATUS else left
-
-
-def numberless_text(text: bytes) -> bytes:
-    """The same of any number of lines."""
-    bare = _QUOTED.sub(b"", text) if b'"' in text else text
-    return bare.translate(None, b"0123456789")
+    if not isinstance(left, bytes) or len(left) <= _STATUS:
+        return left
+    return (_QUOTED.sub(b"", left) if b'"' in left else left).translate(None, _DIGITS)

@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from mattegate.doctor.observation import Observation
-from mattegate.doctor.readers.logs.blocks import LONGEST, blocks
+from mattegate.doctor.observation import Observation, Place
+from mattegate.doctor.readers.logs.blocks import LONGEST, LONGEST_JSON, blocks
 from mattegate.doctor.readers.logs.candidates import Candidates
 from mattegate.doctor.readers.logs.formats import PASSES, Format
+from mattegate.doctor.readers.logs.json_lines import document
 from mattegate.doctor.readers.logs.looking import Looking, told
 from mattegate.doctor.readers.logs.runs import Lines, Runs
-from mattegate.doctor.readers.logs.wrapping import bare_lines
-from mattegate.doctor.readers.protocol import Unreadable
+from mattegate.doctor.readers.logs.wrapping import bare_lines, unwrapped
+from mattegate.doctor.readers.protocol import UNREAD, Unreadable
 
 __all__ = ["LogReader", "read_lines", "told"]
 
@@ -28,6 +29,10 @@ _FIRST_SAMPLE: Final = 300
 _SAMPLE: Final = 8
 """Lines of a block, from its beginning, that are looked at for requests that pass."""
 
+_LONGEST_KEYED: Final = 16_384
+"""Bytes of the longest line that has a key: keys are kept."""
+_STEP: Final = LONGEST_JSON // 2
+"""A line that is too long has no end in one such part of a block at least."""
 _MANY: Final = 8
 """One line of so many has to matter for keys to pay."""
 _SOME: Final = 64
@@ -46,6 +51,8 @@ class Reading:
         """The formats of the last block whose lines are counted by their keys."""
         self._line = 0
         """The line that the current block begins after."""
+        self._unread: set[int] = set()
+        """The numbers of lines that are too long to be read to their end."""
 
     def block(self, block: bytes) -> None:
         """Count everything in one block that matters."""
@@ -58,17 +65,29 @@ class Reading:
         many = mattered.total() * _MANY >= lines
         self._dense = [shape for shape in self._formats if many and mattered[shape.name] * _SOME > lines]
         self._sample(block)
+        self._unread.update(self._line + 1 + place for place in _too_long(block))
         self._line += lines
 
     def observations(self) -> Iterator[Observation]:
-        """What came of it all."""
+        """What came of it all; what could not be read comes last."""
         self._runs.tell()
-        return self.looking.kinds.observations(self.looking.told)
+        yield from self.looking.kinds.observations(self.looking.told)
+        if self._unread:
+            place = Place(self.looking.source, min(self._unread))
+            count, most = len(self._unread), f"{LONGEST >> 10} KiB, of JSON {LONGEST_JSON >> 10} KiB"
+            says = f"not read to their end: {count} lines that are longer than is looked at ({most})"
+            yield Observation(UNREAD, place, message=says, count=count)
 
     def _by_keys(self, block: bytes, mattered: Counter[str]) -> None:
         raw = block.split(b"\n")
         raw.pop()
         lines = Lines(raw, bare_lines(raw), range(self._line + 1, self._line + 1 + len(raw)))
+        if max(map(len, raw)) > _LONGEST_KEYED:
+            long = [place for place, line in enumerate(raw) if len(line) > _LONGEST_KEYED]
+            self._one_by_one(
+                b"\n".join([*map(raw.__getitem__, long), b""]), [lines.numbers[at] for at in long], mattered
+            )
+            lines = lines.only([place for place, line in enumerate(raw) if len(line) <= _LONGEST_KEYED])
         for shape in sorted(self._dense, key=_loosely):
             if shape.keys is not None and lines.raw:
                 taken = self._runs.take(shape, shape.keys, lines)
@@ -79,9 +98,11 @@ class Reading:
 
     def _one_by_one(self, block: bytes, numbers: Sequence[int], mattered: Counter[str]) -> None:
         for place, line in self._candidates.among(block):
-            raw = line[:LONGEST]
+            raw = _looked_at(line)
             shape, sketch = self.looking.shape(raw)
             mattered[shape.name if shape else ""] += 1
+            if shape is None and len(raw) < len(line):
+                self._unread.add(numbers[place])
             if shape is not None and sketch:
                 self.looking.count(shape, sketch, raw, numbers[place])
 
@@ -101,6 +122,23 @@ class Reading:
         seen = self.looking.told(shape, raw, number)
         if seen is not None and seen.status is not None and 100 < seen.status < 400 and seen.path:
             self.looking.kinds.passes(shape, seen)
+
+
+def _too_long(block: bytes) -> Iterator[int]:
+    """The places of lines that are not looked at to their end; a line of zeros is what a truncated file begins with."""
+    starts = range(0, len(block) - _STEP, _STEP)
+    if all(block.find(b"\n", start, start + _STEP) >= 0 for start in starts):
+        return
+    for place, line in enumerate(block.split(b"\n")):
+        if len(line) >= LONGEST_JSON and line.strip(b"\0"):
+            yield place
+
+
+def _looked_at(line: bytes) -> bytes:
+    """What is looked at of a line: all of it, or its beginning where it is long and no JSON."""
+    if len(line) <= LONGEST:
+        return line
+    return line if len(line) <= LONGEST_JSON and document(unwrapped(line)[0]) is not None else line[:LONGEST]
 
 
 def _loosely(shape: Format) -> tuple[bool, bool]:

@@ -160,7 +160,7 @@ class RecordReader:
         for found, line in documents(text):
             if is_record(found):
                 kinds.add(MATTEGATE_RECORD, record(found, Line("", Place(source, line))))
-        yield from kinds.observations(lambda shape, raw: None)
+        yield from kinds.observations(lambda shape, raw, number: None)
 
 
 def _bounded(stream: BinaryIO) -> bytes:

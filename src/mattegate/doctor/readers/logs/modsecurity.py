@@ -309,6 +309,6 @@ def _read_audit(whole: Iterator[bytes], source: str) -> Iterator[Observation]:
                 kinds.add(MODSECURITY, seen)
     except Unreadable as error:
         damage = error
-    yield from kinds.observations(lambda shape, raw: None)
+    yield from kinds.observations(lambda shape, raw, number: None)
     if damage is not None:
         raise damage

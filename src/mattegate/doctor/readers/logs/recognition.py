@@ -49,6 +49,11 @@ _TRANSCRIPT: Final = re.compile(
 _LOG_MEMBERS: Final = frozenset(
     {"level", "severity", "levelname", "timestamp", "time", "@timestamp", "ts", "timeStamp", "category"}
 )
+_STAMPED: Final = re.compile(r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d)")
+_LEAST_LOGGED: Final = 3
+"""Lines that make a log of an application where none of them tells of a refusal."""
+_SOME: Final = 8
+"""One line of so many makes an application of the programs that write together: it may refuse yet."""
 _APACHE_NAMES: Final = ("apache", "httpd", "other_vhosts")
 
 
@@ -72,31 +77,37 @@ def recognised(head: str, name: str) -> str:
 def _votes(head: str) -> tuple[Counter[str], bool]:
     """How many lines each format knows, and whether others look like an application's log."""
     seen: Counter[str] = Counter()
-    alike = False
+    refusing = logged = 0
     formats = [shape.fresh() if shape.fresh else shape for shape in _STRICT]
-    lines = head.split("\n")
-    if len(head) > _CUT and len(lines) > 1:
-        lines.pop()
-    for text in lines[:_LINES]:
+    lines = [line for line in _lines(head) if line.strip()]
+    for text in lines:
         inner = unwrapped(text.encode("utf-8", "replace"))[0]
         shape = next((one for one in formats if one.sketch(inner) is not None), None)
         if shape is not None:
             seen[shape.name] += 1
-        elif APPLICATION.sketch(inner) is not None and _logged(text, inner):
-            alike = True
-    if seen and alike:
+        elif _logged(text, inner):
+            logged += 1
+            refusing += APPLICATION.sketch(inner) is not None
+    many = logged >= _LEAST_LOGGED
+    if seen and (refusing or (many and logged * _SOME >= len(lines))):
         seen[APPLICATION.name] += 1
-    return seen, alike
+    return seen, bool(refusing) or (many and logged * 2 >= len(lines))
+
+
+def _lines(head: str) -> list[str]:
+    lines = head.split("\n")
+    if len(head) > _CUT and len(lines) > 1:
+        lines.pop()
+    return lines[:_LINES]
 
 
 def _logged(text: str, inner: bytes) -> bool:
-    """Of an application: with a time, a level or an address first, taken out of a wrapping, or as JSON with either."""
+    """Of an application: with a time, a level or an address first, taken out of a wrapping with a time, or as JSON with
+    either."""
     said = inner.decode("utf-8", "replace")
     if (found := document(inner)) is not None:
         return bool(_LOG_MEMBERS & found.keys())
-    return has_log_shape(said) or (
-        said != text.strip() and bool(unwrapped(text.encode("utf-8", "replace"))[1:]) and has_log_shape(text)
-    )
+    return has_log_shape(said) or (said != text.strip() and _STAMPED.match(text) is not None)
 
 
 def _reads(reader: Reader, seen: Counter[str]) -> bool:

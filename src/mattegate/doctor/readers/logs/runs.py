@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Final
+from typing import Final, cast
 
 from mattegate.doctor.observation import Observation, Place
 from mattegate.doctor.readers.logs.blocks import LONGEST
@@ -55,12 +55,15 @@ class Taken:
 class _Known:
     """What the keys of one format have come to."""
 
-    __slots__ = ("_passed", "keys_of", "kinds", "left")
+    __slots__ = ("_passed", "keys_of", "kinds", "left", "sure")
 
     def __init__(self, keys: Keys) -> None:
         self.keys_of = keys.learning() if keys.learning else keys.of
         self.kinds: dict[Key, Kind] = {}
         self.left: dict[object, Kind] = {}
+        """By what is left of them."""
+        self.sure: dict[object, Kind] = {}
+        """Those of them of which that alone shows that they matter."""
         self._passed: list[Key] = []
 
     def pass_over(self, keys: Iterable[Key], nobody: Kind) -> None:
@@ -117,7 +120,7 @@ class Runs:
         told: list[Kind | None] = list(map(known.kinds.get, run.found))
         unknown = [place for place, kind in enumerate(told) if kind is None]
         dull = self._learn(run, known, unknown, told) if unknown else 0
-        self._count(told, lines)
+        self._count(cast("Sequence[Kind]", told), lines)
         others = [place for place, kind in enumerate(told) if kind is self._others]
         return Taken(lines.only(others) if others else _NO_LINES, len(told) - len(others) - dull)
 
@@ -136,16 +139,18 @@ class Runs:
         known.kinds[keys.nothing] = self._others
         return known
 
-    def _count(self, told: Sequence[Kind | None], lines: Lines) -> None:
+    def _count(self, told: Sequence[Kind], lines: Lines) -> None:
         raw = lines.raw
         if max(map(len, raw)) > KEPT_LINE:
             raw = [line[: KEPT_LINE + 1] for line in raw]
-        self._times.update(told)  # type: ignore[arg-type]
-        self._newest.update(zip(told, zip(lines.numbers, raw, strict=True), strict=True))  # type: ignore[arg-type]
+        self._times.update(told)
+        self._newest.update(zip(told, zip(lines.numbers, raw, strict=True), strict=True))
 
     def _learn(self, run: _Run, known: _Known, unknown: list[int], told: list[Kind | None]) -> int:
         """Tell of lines whose keys are new what they are; of how many of them it is new that they are nobody's."""
         full = self._looking.kinds.full
+        if full and known.sure:
+            unknown = self._leave_surely(run, known, unknown, told)
         worth, dull = self._parted(run, unknown if full else run.firsts(unknown))
         looked_at = run.firsts(worth[:_LOOKED_AT]) if full else worth
         looked = {run.found[place]: self._look(run, place) for place in looked_at}
@@ -199,10 +204,26 @@ class Runs:
         if None in kinds:
             for place, what in zip(places, left, strict=True):
                 if what not in known.left and len(known.left) < _MOST_LEFT:
-                    known.left[what] = self._look_coarsely(run, place)
+                    self._learn_left(run, known, what, place)
             kinds = [known.left.get(what, self._looking.kinds.more) for what in left]
         for place, kind in zip(places, kinds, strict=True):
             told[place] = kind
+
+    def _learn_left(self, run: _Run, known: _Known, what: object, place: int) -> None:
+        kind = known.left[what] = self._look_coarsely(run, place)
+        if run.keys.whole and run.keys.worth is not None and run.keys.worth([what])[0]:
+            known.sure[what] = kind
+
+    def _leave_surely(self, run: _Run, known: _Known, unknown: list[int], told: list[Kind | None]) -> list[int]:
+        """The same of lines of which what is left shows that they matter; the first ones and the others come back."""
+        some = unknown[_LOOKED_AT:]
+        before = len(some)
+        for place, kind in zip(some, map(known.sure.get, run.keys.left(list(run.keys_at(some)))), strict=True):
+            told[place] = kind
+        some = [place for place in some if told[place] is None]
+        if len(some) * 2 > before:
+            known.sure.clear()  # lines are all different: it does not pay, and is tried again with the next that is new
+        return unknown[:_LOOKED_AT] + some
 
     def _look_coarsely(self, run: _Run, place: int) -> Kind:
         """The coarse kind of a line, which is not counted yet."""

@@ -3,7 +3,8 @@
 Rules of this file:
 
 1. What is left of a line says all that tells its kind: addresses, paths, and numbers that may be statuses stay.
-2. Identifiers look like words, and a search for them is dear. They mostly stand behind the same words, which are learnt.
+2. Identifiers look like words, and a search for them is dear. Mostly they stand behind the same words: those are
+   learnt.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from collections.abc import Iterator
 from typing import Final
 
 _COUNTING: Final = re.compile(
-    rb"[0-9](?:(?<![\w./:-]\d)(?:"
-    rb"[0-9]{3,}+(?:[/-]\d\d[/-]\d\d[T ][\d:.,]+|(?!:[0-9a-f:]))|\d:\d\d:\d\d[\d.,]*+|\d?(?![\w.:]))"
-    rb"|(?<=\d:\d)(?:(?<=\.\d:\d)|(?<=\.\d\d:\d)|(?<=\.\d\d\d:\d))\d*+)"
+    rb"[0-9](?<![0-9A-Za-z_./-][0-9])(?:(?<!:[0-9])(?:"
+    rb"[0-9]{3,}+(?:[/-][0-9][0-9][/-][0-9][0-9][T ][0-9:.,]+|(?!:[0-9a-f:]))"
+    rb"|[0-9]:[0-9][0-9]:[0-9][0-9][0-9.,]*+|[0-9]?(?![0-9A-Za-z_.:]))"
+    rb"|(?<=[0-9]:[0-9])(?:(?<=\.[0-9]:[0-9])|(?<=\.[0-9][0-9]:[0-9])|(?<=\.[0-9][0-9][0-9]:[0-9]))[0-9]*+)"
 )
 """Times, ports, and numbers that stand alone, but for those of three digits, which may be statuses. Nothing of an
-address or a path."""
+address or a path. What most digits fail by comes first, and sets that are written out are the fastest."""
 _TIME: Final = re.compile(rb"(\A|[^\w./:-])(\d{4}[/-]\d\d[/-]\d\d[T ])[\d:.,]+")
 _IDENTIFIER: Final = rb"(?=[a-f]*\d)[0-9a-f-]{8,}\b"
 _ANYWHERE: Final = re.compile(rb"(?<![\w/.-])" + _IDENTIFIER)
@@ -38,14 +40,14 @@ class Washing:
     def keys(self, block: bytes) -> list[bytes]:
         """What is left of each line of a block."""
         block = _without_times(block)
-        for words, identifier in self._behind.items():
-            block = identifier.sub(words.replace(b"\\", b"\\\\"), block)
-        words = dict.fromkeys(_words(block))
+        for before, identifier in self._behind.items():
+            block = identifier.sub(before.replace(b"\\", b"\\\\"), block)
+        words = list(dict.fromkeys(_words(block)))
         block = _COUNTING.sub(b"", block)
         if words:
             block = _ANYWHERE.sub(b"", block)
-        for some in list(words)[: _MOST - len(self._behind)]:
-            self._behind[some] = re.compile(re.escape(some) + _IDENTIFIER)
+        for before in words[: _MOST - len(self._behind)]:
+            self._behind[before] = re.compile(re.escape(before) + _IDENTIFIER)
         return block.split(b"\n")
 
 
@@ -62,5 +64,5 @@ def _words(block: bytes) -> Iterator[bytes]:
     """What identifiers stand behind that are there and have letters in them: the others count as numbers."""
     for found in _ANYWHERE.finditer(block, 0, _SHOWN):
         before = _BEFORE.search(block, max(0, found.start() - 32), found.start())
-        if before is not None and not found[0].translate(None, b"0123456789-") == b"":
+        if before is not None and found[0].translate(None, b"0123456789-"):
             yield before[0]

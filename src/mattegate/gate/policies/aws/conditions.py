@@ -88,7 +88,7 @@ def _condition(operator: str, name: str, values: list[Any]) -> str:
     match, negated = _operator(operator, plain, name, key)
     matches = [match(key.value, value) for value in values]
     expression = _guarded(key, matches, negated=negated)
-    if False:
+    if plain != operator and key.optional and not negated:
         return any_of([f"!({key.there})", expression])
     return expression
 

@@ -80,7 +80,7 @@ def imported(document: str) -> Imported:
 
 def _parsed(document: str) -> dict[str, Any]:
     try:
-        parsed = json.loads(document, object_pairs_hook=_once)
+        parsed = _unwrapped(document)
     except Unmapped as error:
         raise _not(str(error)) from None
     except (ValueError, RecursionError) as error:
@@ -91,6 +91,16 @@ def _parsed(document: str) -> dict[str, Any]:
         raise _not(f"{', '.join(strange)} cannot be mapped; a policy has {', '.join(sorted(_WHOLE))}")
     if parsed.get("Version", _VERSIONS[0]) not in _VERSIONS:
         raise _not(f"the Version must be {' or '.join(_VERSIONS)}")
+    return parsed
+
+
+def _unwrapped(document: str) -> Any:
+    """The value of a JSON text, or of the text in a JSON string: API Gateway hands policies out escaped, once or twice."""
+    parsed = json.loads(document, object_pairs_hook=_once)
+    for _ in range(2):
+        if isinstance(parsed, str):
+            text = parsed if parsed[:2] != "{\\" else json.loads(f'"{parsed}"')
+            parsed = json.loads(text, object_pairs_hook=_once)
     return parsed
 
 
