@@ -19,6 +19,8 @@ from bench import (
     priority,
     quality,
     rembg_throughput,
+    signatures,
+    tokens,
 )
 from bench.context import Bench, Measurement, Outcome
 from bench.inputs import SUBJECTS
@@ -58,6 +60,8 @@ MEASUREMENTS: Final = (
     Measurement(quality.NAME, quality.FIGURES, quality.measure),
     Measurement("priority", ("vip_over_idle",), priority.measure),
     Measurement("decision", ("decision_us", "decision_with_ten_policies_us"), decision.measure),
+    Measurement(signatures.NAME, signatures.FIGURES, signatures.measure),
+    Measurement(tokens.NAME, tokens.FIGURES, tokens.measure),
     Measurement("gate_cost", ("refused_over_empty", "gate_added_ms"), gate_cost.measure),
     Measurement(doctor_logs.NAME, doctor_logs.FIGURES, doctor_logs.measure),
     Measurement(doctor_nginx.NAME, doctor_nginx.FIGURES, doctor_nginx.measure),

@@ -105,13 +105,15 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
 
 def build_provers(settings: Settings, books: Books, token_keys: OwnKeys) -> Mapping[FactName, Prover]:
     """Who judges the strong credentials."""
+    from mattegate.outbound.configured import rules_of  # noqa: PLC0415
     from mattegate.serving.proving.certificates import CertificateProver  # noqa: PLC0415
     from mattegate.serving.proving.issuer_keys import IssuerKeys  # noqa: PLC0415
     from mattegate.serving.proving.signatures import SignatureProver  # noqa: PLC0415
     from mattegate.serving.proving.tokens import TokenProver  # noqa: PLC0415
 
+    issuers = IssuerKeys(rules=rules_of(settings.outbound))
     return {
-        FactName.TOKEN: TokenProver(token_keys, IssuerKeys(), gives=settings.tokens.enabled),
+        FactName.TOKEN: TokenProver(token_keys, issuers, gives=settings.tokens.enabled),
         FactName.SIGNATURE: SignatureProver(books.accounts.secrets.keks),
         FactName.CERTIFICATE: CertificateProver(),
     }

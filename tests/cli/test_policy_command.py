@@ -246,7 +246,7 @@ def test_import_writes_a_policy_that_can_be_checked(at: At, policies: Path, tmp_
     statement = {"Sid": "bob", "Effect": "Allow", "Action": "*", "Resource": "*"}
     file.write_text(json.dumps({"Statement": statement | {"Principal": {"AWS": "arn:aws:iam::123456789012:user/bob"}}}))
     shown = at("policy", "import", file)
-    assert shown.out == '@id("bob")\npermit (principal, action, resource)\nwhen {\n  principal.name == "bob"\n};\n'
+    assert shown.out == '@id("bob")\npermit (principal, action, resource)\nwhen { principal.name == "bob" };\n'
     assert "note: arn:aws:iam::123456789012:user/bob is taken for the identity 'bob'" in shown.err
     assert at("policy", "import", file, "--write").code == 0
     assert [row["id"] for row in at.told("policy", "check")] == ["bob", "everybody", "office"]

@@ -148,7 +148,7 @@ def test_own_tokens_need_an_address() -> None:
     (fault,) = examine(flags={"tokens.enabled": True}).faults
     assert "nobody says what that is" in fault.problem
     for flags in ({"tokens.issuer": "https://api.example.com"}, {"cors.public_urls": "https://api.example.com"}):
-        assert issuer_of(load_settings(flags={"tokens.enabled": True} | flags)) == "https://api.example.com"
+        assert issuer_of(load_settings(flags={"tokens.enabled": True, **flags})) == "https://api.example.com"
 
 
 def test_the_first_public_url_and_the_prefix_are_the_issuer() -> None:

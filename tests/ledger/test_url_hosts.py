@@ -32,7 +32,7 @@ def test_a_host_is_kept_in_one_spelling(given_host: str, kept: str) -> None:
 @pytest.mark.parametrize(
     "host",
     ["", "*", "*.", "https://x.example", "x.example:80", "x.example/", "a b", "x.*.example", "bücher.example", "127.1",
-     "2130706433", "a..b", "a" * 254, "u@x", "[::1", "."],
+     "2130706433", "a..b", "a" * 254, "u@x", "[::1]:80", "."],
 )  # fmt: skip
 def test_what_is_no_host_is_refused(host: str) -> None:
     """With a sentence that says how one reads."""

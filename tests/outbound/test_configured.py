@@ -10,13 +10,13 @@ from mattegate.config.settings import OutboundSettings, UploadSettings
 from mattegate.outbound.blocked import Blocked, Cause
 from mattegate.outbound.configured import host_names, image_rules, rules_of
 from mattegate.outbound.fetch import GuardedHttp
+from mattegate.outbound.guard import admitted
 from mattegate.outbound.guard_rules import PUBLIC_WEB
 from mattegate.outbound.guard_url import read_url
 from mattegate.outbound.posting import HttpPost, Unreachable
 from tests.outbound.receivers import receiver
 from tests.outbound.upstreams import Names
 
-LOOPBACK = ip_address("127.0.0.1")
 INNER = ip_address("10.20.3.4")
 
 
@@ -45,19 +45,19 @@ def test_an_inner_network_is_for_the_operators_own_addresses() -> None:
         (("store.corp.example",), ("images.example.com",), False),
     ],
 )
-def test_images_come_from_inside_only_by_a_name_on_both_lists(
+async def test_images_come_from_inside_only_by_a_name_on_both_lists(
     allow_hosts: tuple[str, ...], url_hosts: tuple[str, ...], *, asked: bool
 ) -> None:
     """One list is not enough, however the name is spelled."""
     rules = image_rules(OutboundSettings(allow_hosts=allow_hosts), UploadSettings(url_hosts=url_hosts))
-    target = read_url("http://store.corp.example/")
-    try:
-        rules.check_target(target)
-        allowed = rules.refusal(target.host, INNER) is None
-    except Blocked as blocked:
-        assert blocked.cause is Cause.HOST
-        allowed = False
-    assert allowed is asked
+    names = Names({"store.corp.example": [str(INNER)]})
+    admitting = admitted(read_url("http://store.corp.example/"), rules, names)
+    if asked:
+        assert await admitting == (INNER,)
+        return
+    with pytest.raises(Blocked) as refused:
+        await admitting
+    assert refused.value.cause is (Cause.HOST if "images.example.com" in url_hosts else Cause.ADDRESS)
 
 
 def test_an_image_is_bounded_as_an_upload_is() -> None:

@@ -22,10 +22,15 @@ from mattegate.config.settings import AuthorizerSettings, HostSettings, Outbound
 from mattegate.gate.explain import checks
 from mattegate.gate.replay import replay
 from mattegate.gate.rules import Rules
-from mattegate.ledger.protocols import Record
+from mattegate.ledger.protocols import Record, Unavailable
 from mattegate.ledger.records import Records
-from mattegate.vocabulary.authorizing import Answer
+from mattegate.outbound.configured import rules_of
+from mattegate.outbound.fetch import GuardedHttp
+from mattegate.outbound.guard_url import read_url
+from mattegate.serving.proving.authorizer_targets import open_target
+from mattegate.vocabulary.authorizing import Answer, AuthorizerRequest
 from tests.outbound.receivers import Receiver, receiver, status
+from tests.outbound.upstreams import Names
 from tests.serving import authorizing
 from tests.serving.authorizing import saying
 from tests.serving.planes import Planes, planes_of
@@ -126,6 +131,17 @@ def test_its_context_is_for_the_operator_alone(tmp_path: Path) -> None:
         assert shown.json()["reason"] == "authorizer.denied"
         assert "p7" not in shown.text
         assert SYNC not in shown.text
+
+
+def test_its_denials_and_failures_are_counted(tmp_path: Path) -> None:
+    """By their reasons, as those of every layer."""
+    says: list[object] = [False, None]
+    with saying(lambda _: says.pop(0)), gate_with(tmp_path, ttl_s=0.0) as planes:
+        key = planes.key()
+        assert [planes.call(key, "GET", "/v1/whoami").status_code for _ in range(2)] == [403, 503]
+        counted = planes.admin.get("/metrics", headers=planes.bearer).text
+        for reason in ("authorizer.denied", "dependency.authorizer"):
+            assert any(f'"{reason}"' in line and line.endswith(" 1.0") for line in counted.splitlines()), counted
 
 
 # --- what is remembered -----------------------------------------------------------------------------------------
@@ -336,29 +352,32 @@ def _never(handler: BaseHTTPRequestHandler, _: int) -> None:
 
 def test_an_address_where_nobody_listens_or_nobody_answers(tmp_path: Path) -> None:
     """Gone, and slow: 503 within the time that it has."""
-    with receiver(_never) as hook:
-        with gate_asking(tmp_path / "slow", hook, timeout_s=0.3) as planes:
-            begun = time.monotonic()
-            assert planes.call(planes.key(), "GET", "/v1/whoami").status_code == 503
-            assert time.monotonic() - begun < 5
+    with receiver(_never) as hook, gate_asking(tmp_path / "slow", hook, timeout_s=0.3) as planes:
+        begun = time.monotonic()
+        assert planes.call(planes.key(), "GET", "/v1/whoami").status_code == 503
+        assert time.monotonic() - begun < 5
     with gate_asking(tmp_path / "gone", hook) as planes:
         refused = planes.call(planes.key(), "GET", "/v1/whoami")
         assert record_of(planes, refused).findings[12].facts["problem"].startswith("connect: ")  # type: ignore[union-attr]
 
 
-def test_a_name_that_leads_inside_is_asked_only_where_it_is_allowed(tmp_path: Path) -> None:
+async def test_a_name_that_leads_inside_is_asked_only_where_it_is_allowed() -> None:
     """An address by number is the operator's own word; what a name means, a name server could change."""
+    question = AuthorizerRequest(
+        "req_1", 0.0, "GET", "/", "whoami", "h", "192.0.2.1", None, "id_1", "alice", "free", "k_1", ("self",)
+    )
     with receiver(_json(200, {"allow": True})) as hook:
-        port = hook.url.split(":")[2].partition("/")[0]
-        url = f"http://ip6-localhost:{port}/"  # a name of this machine's own table, where it has one
-        for allowed, word in (((), "dependency.authorizer"), (("ip6-localhost",), "")):
-            home = tmp_path / (word or "allowed")
-            settings = AuthorizerSettings(url=url, **PATIENT)
-            with planes_of("home", home, authorizer=settings, outbound=OutboundSettings(allow_hosts=allowed)) as planes:
-                answer = planes.call(planes.key(), "GET", "/v1/whoami")
-                if not word and answer.status_code == 503:
-                    pytest.skip("this machine resolves ip6-localhost to nobody who listens")
-                assert (record_of(planes, answer).reason if word else "") == word
+        port = read_url(hook.url).port
+        settings = AuthorizerSettings(url=f"http://auth.corp.example:{port}/", **PATIENT)
+        http = GuardedHttp(resolve=Names({"auth.corp.example": ["127.0.0.1"]}))
+        closed = open_target(settings, http, rules_of(OutboundSettings()))
+        assert closed is not None
+        with pytest.raises(Unavailable, match="address: auth.corp.example leads to"):
+            await closed.ask(question)
+        assert hook.received == []
+        opened = open_target(settings, http, rules_of(OutboundSettings(allow_hosts=("auth.corp.example",))))
+        assert opened is not None
+        assert await opened.ask(question) == {"allow": True}
 
 
 # --- when it is asked -------------------------------------------------------------------------------------------

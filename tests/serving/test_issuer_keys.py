@@ -28,6 +28,7 @@ class Clock:
     now: float = 1_000.0
 
     def __call__(self) -> float:
+        """Now."""
         return self.now
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from getpass import getuser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ import pytest
 _PATHS: Final = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 
 NGINX: Final = """
-daemon off; worker_processes 1; error_log stderr info; pid {folder}/nginx.pid;
+user {user}; daemon off; worker_processes 1; error_log stderr info; pid {folder}/nginx.pid;
 events {{ worker_connections 256; }}
 http {{
   access_log off;
@@ -49,7 +50,7 @@ def free_port() -> int:
 @contextmanager
 def nginx(folder: Path, port: int, http: str) -> Iterator[Path]:
     """nginx with these directives inside of ``http``, until the block ends; gives its log."""
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, http=http))
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, http=http, user=getuser()))
     command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
     with _running(command, port, folder / "nginx.log") as log:
         yield log
@@ -145,7 +146,7 @@ class Answer:
 
     status: int
     headers: dict[str, str]
-    """Names in small letters; of several the last."""
+    """Names in small letters; several of one name are joined."""
     body: bytes
     failed: str = ""
     """What curl said where there was no answer."""
@@ -167,5 +168,8 @@ def curl(*arguments: str) -> Answer:
     while head.split(b" ", 2)[1] == b"100":
         head, _, body = body.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    headers: dict[str, str] = {}
+    for name, _, value in (line.partition(":") for line in lines):
+        before = headers.get(name.lower())
+        headers[name.lower()] = value.strip() if before is None else f"{before}, {value.strip()}"
     return Answer(int(first.split(" ")[1]), headers, body)

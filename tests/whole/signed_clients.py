@@ -79,6 +79,12 @@ class Signer:
     private: PrivateKey | None = field(repr=False, default=None)
 
     @property
+    def key(self) -> PrivateKey:
+        """The private key, where it has one."""
+        assert self.private is not None
+        return self.private
+
+    @property
     def base(self) -> str:
         """Where the server is."""
         return str(self.gate.web.base_url).rstrip("/")
@@ -172,7 +178,7 @@ def by_other_library(algorithm: type[algorithms.HTTPSignatureAlgorithm]) -> Make
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         headers = {"Host": urlsplit(who.base).netloc, "Content-Type": OCTETS, "Content-Digest": f"sha-256=:{digest}:"}
         asked = _Foreign("POST", f"{who.base}{REMOVE}?format=png", headers)
-        key: object = who.private.key if who.private else who.secret.encode()
+        key = who.private.key if who.private else who.secret.encode()
         keys = other.MappingKeyResolver(public_keys={}, private_keys={who.id: key})
         created = datetime.fromtimestamp(at, UTC)
         other.HTTPMessageSigner(signature_algorithm=algorithm, key_resolver=keys).sign(
@@ -221,7 +227,7 @@ WAYS: Final = {
     "own hmac": Way(by_us(lambda who: HmacSigning(who.id, HmacSecret(who.secret.encode())))),
     "own sigv4": Way(by_us(lambda who: SigV4Signing(who.id, who.secret.encode()))),
     "own rfc9421 hmac": Way(by_us(lambda who: MessageSigning(who.id, HmacSecret(who.secret.encode())))),
-    **{f"own rfc9421 {kind}": Way(by_us(lambda who: MessageSigning(who.id, _key(who))), kind=kind) for kind in PRIVATE},
+    **{f"own rfc9421 {kind}": Way(by_us(lambda who: MessageSigning(who.id, who.key)), kind=kind) for kind in PRIVATE},
     "botocore": Way(by_botocore, whole_body=True),
     "botocore presigned": Way(by_botocore_presigned),
     "http_message_signatures hmac": Way(by_other_library(algorithms.HMAC_SHA256)),
@@ -231,11 +237,6 @@ WAYS: Final = {
     "the document": Way(by_document, scheme="compat-hmac", whole_body=True),
 }
 """Every way in which somebody signs."""
-
-
-def _key(who: Signer) -> PrivateKey:
-    assert who.private is not None
-    return who.private
 
 
 def now() -> float:

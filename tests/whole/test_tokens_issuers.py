@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mattegate.vocabulary.facts import KeyState
 from tests.signing.token_makers import ec_signer, hmac_token, rsa_signer, segment
 from tests.whole.test_tokens_own import PNG
 from tests.whole.token_clients import OwnIssuer, TokenApi, giving, own_issuer, trusting
@@ -53,7 +54,7 @@ def test_a_subject_that_was_named_is_that_identity(gate: TokenApi, issuer: OwnIs
     assert gate.cut(token).status_code == 200
     assert gate.whoami(token).json()["reason"] == "token.insufficient_scope"
     with gate.accounts() as accounts:
-        accounts.desk.disable_identity("alice", actor="cli:test")
+        accounts.desk.update_identity("alice", actor="cli:test", state=KeyState.DISABLED)
     assert gate.cut(token).json()["reason"] == "credential.identity_disabled"
     assert gate.cut(issuer.token(RSA, sub="none")).json()["reason"] == "token.identity"
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from time import time
+from typing import Any
 
 import httpx2
 import pytest
@@ -111,7 +112,7 @@ def test_each_refusal_of_the_token_endpoint_has_its_error(
 def test_a_wrong_secret_is_challenged_and_told_to_pages_that_may_read_it(gate: TokenApi, key: str) -> None:
     """The answer to HTTP Basic challenges for it; CORS headers stand on errors too."""
     wrong = key[:-1] + ("a" if key[-1] != "a" else "b")
-    answer = gate.form((client_id(key), wrong), headers={"Origin": SHOP})
+    answer = gate.form((client_id(key), wrong), {"Origin": SHOP})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith('Basic realm="mattegate"')
     assert answer.headers["access-control-allow-origin"] == SHOP
@@ -223,7 +224,7 @@ def test_a_bound_token_needs_its_proof(gate: TokenApi, key: str) -> None:
 def test_proofs_hold_through_a_proxy_and_a_nonce(tmp_path: Path) -> None:
     """The address is the one that the client used, as the declared proxy says; the nonce is handed out as asked for."""
     holder = SigningKey.from_seed(bytes(range(1, 33)), "EdDSA")
-    settings = {
+    settings: dict[str, dict[str, Any]] = {
         "tokens": {"enabled": True, "issuer": ISSUER, "proof_nonce": True, "binding": "dpop"},
         "network": {"trusted_proxies": ["127.0.0.1"]},
     }

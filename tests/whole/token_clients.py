@@ -41,7 +41,7 @@ class TokenApi:
     png: bytes
 
     def form(
-        self, auth: tuple[str, str] | None = None, headers: dict[str, str] | None = None, **form: str
+        self, auth: tuple[str, str] | None = None, headers: dict[str, str] | None = None, /, **form: str
     ) -> httpx2.Response:
         """One request to the token endpoint."""
         data = {"grant_type": "client_credentials", **form}
@@ -64,7 +64,7 @@ class TokenApi:
         """Who the token says I am."""
         return httpx2.get(f"{self.api.url}/v1/whoami", headers=bearer(token) | headers)
 
-    def cut(self, token: str, image: bytes = b"", **headers: str) -> httpx2.Response:
+    def cut(self, token: str, image: bytes = b"", /, **headers: str) -> httpx2.Response:
         """One cut-out."""
         sent = bearer(token) | {"Content-Type": "image/png"} | headers
         return httpx2.post(f"{self.api.url}/v1/remove-bg", content=image or self.png, headers=sent, timeout=30)

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from mattegate.config.settings import Settings, UploadSettings
 from mattegate.outbound.blocked import Cause
+from mattegate.serving.openapi import build_openapi
 from tests.outbound.test_ssrf_spellings import SPELLINGS
 from tests.outbound.upstreams import OUTSIDE, Inside, Upstream, inside, redirect, reply, routes, says, upstream
 from tests.serving.served import Served
@@ -338,3 +340,15 @@ def test_addresses_are_refused_unless_they_are_wanted(wire: Wire) -> None:
     sent: dict[str, Any] = bearer(wire.key("hopeful")) | {"Content-Type": "application/json"}
     answer = wire.ask("POST", "/v1/remove-bg", sent, json.dumps({"image_url": "http://images.example/"}).encode())
     assert (answer.status, answer.reason) == (422, "upload.url_disabled")
+
+
+@pytest.mark.parametrize("urls", [True, False])
+def test_the_api_s_document_names_the_address_where_it_is_taken(*, urls: bool) -> None:
+    """In both kinds of body that may hold one: the image, or its address, and not both."""
+    paths = build_openapi(Settings(upload=UploadSettings(urls=urls)), ())["paths"]
+    bodies = paths["/v1/remove-bg"]["post"]["requestBody"]["content"]
+    for kind, name in (("multipart/form-data", "image"), ("application/json", "image_base64")):
+        schema = bodies[kind]["schema"]
+        assert ("image_url" in schema["properties"]) is urls
+        ways = [way["required"] for way in schema.get("oneOf", [schema])]
+        assert ways == ([[name], ["image_url"]] if urls else [[name]])

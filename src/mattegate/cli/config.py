@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from mattegate.cli.config_render import render
 from mattegate.cli.context import Invocation
 from mattegate.cli.rendering import shown, tell_faults
 from mattegate.config.example import example_toml
@@ -83,6 +84,9 @@ def example() -> None:
     Example: mattegate config example > mattegate.toml
     """
     typer.echo(example_toml(), nl=False)
+
+
+config_app.command("render")(render)
 
 
 def _invoked(context: typer.Context) -> Invocation | _Alone:

@@ -20,7 +20,6 @@ from mattegate.config.issuers import UNTOKENED
 from mattegate.config.networks import NetworkSpellingError, read_network
 from mattegate.config.origins import OriginSpellingError, normal_origin
 from mattegate.config.schema import SETTINGS
-from mattegate.vocabulary.admission import PROXIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,9 @@ _COMPONENT: Final = _matches(
     "neither a derived component (RFC 9421, section 2.2) nor the name of a header in small letters",
     "such as @method, @authority, @path or content-type",
 )
-_ROUTE: Final = _one_of("cutout", "whoami", "decision", "usage", "keys", "key", "key_rotate", "app")
+_ROUTE: Final = _one_of(
+    "cutout", "whoami", "decision", "usage", "keys", "key", "key_rotate", "browser_tokens", "app", "authz"
+)
 _CALLABLE: Final = _matches(
     r"([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?",
     "not a module and what is in it, with a colon between",
@@ -236,7 +237,6 @@ _WHOLE: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType(
         "server.send_stall_s": (_POSITIVE,),
         "server.tls_certificate": (_readable_file,),
         "server.tls_key": (_readable_file,),
-        "authz.proxy": (_one_of(*PROXIES),),
         "certificates.mode": (_one_of("off", "optional", "required"),),
         "certificates.trust_store": (_readable_file,),
         "certificates.header": (

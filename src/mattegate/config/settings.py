@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mattegate.vocabulary.admission import Proxy
 from mattegate.vocabulary.formats import ImageFormat
 from mattegate.vocabulary.options import Numerics, Refine
 from mattegate.vocabulary.rulebook import Limit, Tier
@@ -150,8 +151,8 @@ class AuthzSettings:
 
     enabled: bool = False
     """Whether declared proxies are answered at /authz."""
-    proxy: str = "nginx"
-    """How they ask: nginx (auth_request), caddy (forward_auth), traefik (forwardAuth) or envoy (ext_authz over HTTP)."""
+    proxy: Proxy = Proxy.NGINX
+    """How they ask: nginx (auth_request), caddy (forward_auth), traefik (forwardAuth) or envoy (ext_authz, HTTP)."""
     scope: str = "cutout"
     """The scope that a key needs."""
     paths: tuple[str, ...] = ()
@@ -336,7 +337,7 @@ class AuthorizerSettings:
     timeout_s: float = 2.0
     """How long it may take; without an answer the request is refused with 503."""
     except_routes: tuple[str, ...] = ()
-    """Routes that it is not asked about: any of cutout, whoami, decision, usage, keys, key, key_rotate, app."""
+    """Routes not asked about: cutout, whoami, decision, usage, keys, key, key_rotate, browser_tokens, app, authz."""
 
 
 @dataclass(frozen=True, slots=True)

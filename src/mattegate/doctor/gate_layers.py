@@ -25,6 +25,8 @@ GATE_LAYERS: Final[Mapping[str, Layer]] = MappingProxyType(
         "credential": Layer.API_KEY,
         "signature": Layer.SIGNATURE,
         "token": Layer.JWT,
+        "authorizer": Layer.AUTHORIZER,
+        "replay": Layer.SIGNATURE,
         "policy": Layer.POLICY,
         "rate": Layer.RATE_LIMIT,
         "quota": Layer.QUOTA,

@@ -62,7 +62,7 @@ class ForwardAuth:
         self._http = Envelope(
             Threshold(self._let_in, gatehouse=gatehouse, table=table),
             gatehouse=gatehouse,
-            docs=settings.server.prefix + routes.REASONS_PATH,
+            docs=_public(settings) + settings.server.prefix + routes.REASONS_PATH,
             legacy_rate_headers=settings.limits.legacy_headers,
             observe=observe,
         )
@@ -87,7 +87,7 @@ class ForwardAuth:
         await self._http(self._meant(scope), receive, told)
 
     def _meant(self, scope: Scope) -> Scope:
-        """The request that is asked about. What a connection remembers of its heads is about questions, not about it."""
+        """The request that is asked about; what a connection remembers is about questions, and stays behind."""
         bare = {name: value for name, value in scope.items() if name not in {AT_ONCE, MEMORY}}
         try:
             declared = is_declared(_peer(scope), self._gatehouse.rules())
@@ -108,6 +108,11 @@ class ForwardAuth:
         headers = _identity(walk)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0"), *headers]})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _public(settings: Settings) -> str:
+    """Where callers reach the gate itself, whose pages are not the upstream's; empty where nobody said."""
+    return settings.cors.public_urls[0].rstrip("/") if settings.cors.public_urls else ""
 
 
 def _peer(scope: Scope) -> str:

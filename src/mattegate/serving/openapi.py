@@ -8,6 +8,7 @@ from mattegate import __version__
 from mattegate.config.settings import MB
 from mattegate.serving.openapi_account import SECURITY_SCHEMES, account_paths, account_schemas, security
 from mattegate.serving.openapi_problems import COMMON_HEADERS, UNSENT, Schema, errors, problem_schema
+from mattegate.serving.openapi_tokens import token_paths, token_schemas
 from mattegate.serving.reference import OPTIONS
 from mattegate.serving.routes import CUTOUT_PATHS
 from mattegate.serving.texts import MAX_URL, URL
@@ -38,6 +39,7 @@ def build_openapi(settings: Settings, models: Sequence[str]) -> Schema:
     prefix = settings.server.prefix
     first, *aliases = CUTOUT_PATHS
     cutout = _cutout(settings, models)
+    tokens = token_schemas() if settings.tokens.enabled else {}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -53,11 +55,17 @@ def build_openapi(settings: Settings, models: Sequence[str]) -> Schema:
                 for alias in aliases
             },
             **account_paths(prefix),
+            **(token_paths(prefix) if settings.tokens.enabled else {}),
             f"{prefix}/health": {"get": _probe("health", "Whether the process is up", [])},
             f"{prefix}/ready": {"get": _probe("ready", "Whether a first request would be served", _ready_reasons())},
         },
         "components": {
-            "schemas": {"Problem": problem_schema(), "CutoutJson": _json_answer_schema(), **account_schemas()},
+            "schemas": {
+                "Problem": problem_schema(),
+                "CutoutJson": _json_answer_schema(),
+                **account_schemas(),
+                **tokens,
+            },
             "securitySchemes": SECURITY_SCHEMES,
         },
     }  # fmt: skip

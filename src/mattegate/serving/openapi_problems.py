@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-UNSENT: Final = frozenset({"request.client_gone"})
-"""Reasons that no answer carries, because nobody is there to read it."""
+UNSENT: Final = frozenset({"request.client_gone", "token.client", "token.request"})
+"""Reasons that no problem carries: nobody is there to read it, or the answer speaks OAuth."""
 
 COMMON_HEADERS: Final[Schema] = {
     "X-Request-Id": {"description": "The id of this request; quote it when asking.", "schema": {"type": "string"}},

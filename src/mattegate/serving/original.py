@@ -18,6 +18,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from mattegate.vocabulary.admission import Proxy
+
 if TYPE_CHECKING:
     from starlette.types import Scope
 
@@ -35,15 +37,14 @@ class Asking:
     """Whether only 401 and 403 get through to its client."""
 
 
-ASKING: Final[Mapping[str, Asking]] = MappingProxyType(
+ASKING: Final[Mapping[Proxy, Asking]] = MappingProxyType(
     {
-        "nginx": Asking(b"x-original-method", b"x-original-uri", narrow=True),
-        "caddy": Asking(b"x-forwarded-method", b"x-forwarded-uri"),
-        "traefik": Asking(b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host"),
-        "envoy": Asking(),
+        Proxy.NGINX: Asking(b"x-original-method", b"x-original-uri", narrow=True),
+        Proxy.CADDY: Asking(b"x-forwarded-method", b"x-forwarded-uri"),
+        Proxy.TRAEFIK: Asking(b"x-forwarded-method", b"x-forwarded-uri", b"x-forwarded-host"),
+        Proxy.ENVOY: Asking(),
     }
 )
-"""By the names of :data:`mattegate.vocabulary.admission.PROXIES`."""
 
 _METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 _TARGET: Final = re.compile(rb"(/[!$-\x3e@-~]*)(?:\?([!$-~]*))?")
@@ -75,10 +76,10 @@ def original(scope: Scope, asking: Asking, below: str) -> dict[str, Any]:
 
 def _one(scope: Scope, name: bytes) -> bytes:
     values: list[bytes] = [value for field, value in scope["headers"] if field == name]
-    if len(values) != 1 or not values[0]:
-        raise ValueError(
-            f"{name.decode()} stands there {len(values)} times" if values else f"{name.decode()} is missing"
-        )
+    if len(values) > 1:
+        raise ValueError(f"{name.decode()} stands there {len(values)} times")
+    if not values or not values[0]:
+        raise ValueError(f"{name.decode()} is missing")
     return values[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 IDENTITY: Final = "X-Mattegate-Identity"
@@ -23,5 +24,15 @@ PROBLEM: Final = "X-Mattegate-Problem"
 """The problem document in one line of ASCII, for a proxy that drops the body of a refusal."""
 REASON: Final = "X-Mattegate-Reason"
 
-PROXIES: Final = ("nginx", "caddy", "traefik", "envoy")
-"""The proxies whose way of asking is known."""
+
+class Proxy(StrEnum):
+    """The proxies whose way of asking is known."""
+
+    NGINX = "nginx"
+    """``auth_request``."""
+    CADDY = "caddy"
+    """``forward_auth``."""
+    TRAEFIK = "traefik"
+    """``forwardAuth``."""
+    ENVOY = "envoy"
+    """``ext_authz`` over HTTP."""

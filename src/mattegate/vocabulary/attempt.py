@@ -118,7 +118,7 @@ class Behalf:
     """That a proxy asks on behalf of a request which it holds: the attempt is that request, without its body."""
 
     proxy: str
-    """The way it asks in (:data:`mattegate.vocabulary.admission.PROXIES`)."""
+    """The way it asks in (:class:`mattegate.vocabulary.admission.Proxy`)."""
     problem: str = ""
     """Why the request that it means cannot be told."""
 

@@ -33,8 +33,8 @@ class AuthorizerRequest:
     path: str
     """Decoded, without the query."""
     route: str
-    """``cutout``, ``whoami``, ``decision``, ``usage``, ``keys``, ``key``, ``key_rotate``, or ``app`` where the gate is
-    embedded in an application."""
+    """``cutout``, ``whoami``, ``decision``, ``usage``, ``keys``, ``key``, ``key_rotate``, ``browser_tokens``; ``app``
+    where the gate is embedded in an application, ``authz`` where a proxy asks for another service."""
     host: str
     address: str
     """The client's, through declared proxies."""

@@ -165,6 +165,8 @@ def test_a_policy_on_trial_changes_nothing_and_is_told() -> None:
         (routes.KEYS, "manage"),
         (routes.KEY, "manage"),
         (routes.KEY_ROTATE, "manage"),
+        (routes.BROWSER_TOKENS, "manage"),
+        (routes.AUTHZ, "admit"),
         (RouteView("app", metered=True), "admit"),
         (RouteView("app"), "admit"),
         (RouteView("elsewhere", metered=True, staged=True), "cutout"),

@@ -25,11 +25,8 @@ def judge(case: Case) -> Finding | FactName:
         return _NONE
     if not case.presents(SIGNED):
         return _lacking(case, signed=False) or _NONE
-    unreadable = attempt.unreadable
-    if unreadable is not None and unreadable.code.startswith("signature."):
-        return Finding("signature", Effect.IMPLICIT_DENY, unreadable.code, unreadable.facts)
-    if unread := _unread(case):
-        return unread
+    if unprovable := _unreadable(case) or _unread(case):
+        return unprovable
     fact = case.facts.signature
     if fact is None:
         return FactName.SIGNATURE
@@ -41,6 +38,13 @@ def judge(case: Case) -> Finding | FactName:
         or _lacking(case, signed=True)
         or Finding("signature", Effect.ALLOW, detail=_how(case, fact.key))
     )
+
+
+def _unreadable(case: Case) -> Finding | None:
+    flawed = case.attempt.unreadable
+    if flawed is None or not flawed.code.startswith("signature."):
+        return None
+    return Finding("signature", Effect.IMPLICIT_DENY, flawed.code, flawed.facts)
 
 
 def _unread(case: Case) -> Finding | None:

@@ -15,7 +15,7 @@ from mattegate.vocabulary.facts import KeyView, Plain
 
 LATER: Final = Finding("policy", Effect.ALLOW, detail="some policies speak of the body, which is not read yet")
 
-_MANAGING: Final = frozenset({"keys", "key", "key_rotate"})
+_MANAGING: Final = frozenset({"keys", "key", "key_rotate", "browser_tokens"})
 _LETTING_THROUGH: Final = frozenset({"app", "authz"})
 """Routes behind which something stands that is not ours."""
 

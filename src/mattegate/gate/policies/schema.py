@@ -48,7 +48,8 @@ action cutout, read, manage, admit appliesTo {
 """
 
 ACTIONS: Final = ("cutout", "read", "manage", "admit")
-"""Make a cut-out; look at one's own account; change one's own keys; be let through to what lies behind the gate."""
+"""Make a cut-out; look at one's own account; make and change one's own keys and tokens; be let through to what lies
+behind the gate."""
 
 OF_THE_BODY: Final = frozenset({"model", "bytes", "megapixels"})
 """Attributes that may be known only after the body was read; policies that speak of them are judged then again."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from mattegate.vocabulary.rulebook import AuthorizerRules
 
 _HEADER: Final = "header:"
+_ANY_PATH: Final = frozenset({"app", "authz"})
+"""Routes that stand for paths of other applications."""
 _CUT: Final = "…"
 """The last character of a text of the attempt that was longer."""
 
@@ -136,11 +138,12 @@ def _header(name: str, evidence: Evidence) -> str | None:
 def _key(rules: AuthorizerRules, walk: Walk, values: dict[str, str | None]) -> bytes | None:
     """By what an answer is remembered: a hash, because headers may be secrets; ``None``: it is not remembered.
 
-    An application that the gate is embedded in has one route for all its paths, so there the path counts too.
+    Applications that the gate only lets through to have one route for all their paths, so there host and path count
+    too. A text that was cut may stand for several, so nothing is remembered by one.
     """
     attempt = walk.attempt
-    path = attempt.path if attempt.route.name == "app" else ""
-    texts = (rules.name, attempt.route.name, attempt.method, path, *values.values())
-    if not rules.most_ttl_s or any(text is not None and text.endswith(_CUT) for text in (path, attempt.origin)):
+    where = (attempt.host, attempt.path) if attempt.route.name in _ANY_PATH else ()
+    texts = (rules.name, attempt.route.name, attempt.method, *where, *values.values())
+    if not rules.most_ttl_s or any(text.endswith(_CUT) for text in (*where, attempt.origin or "")):
         return None
     return hashlib.sha256(repr(texts).encode()).digest()

@@ -13,9 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mattegate.ledger.protocols import Unavailable
+from mattegate.outbound.configured import host_names
 from mattegate.outbound.discovery import Issuer, discovered_keys, published_keys
 from mattegate.outbound.fetch import GuardedHttp
-from mattegate.outbound.guard_rules import OutboundRules
+from mattegate.outbound.guard_rules import PUBLIC_WEB, OutboundRules
 from mattegate.outbound.jwks import KeepingRules, KeysUnavailable, RemoteKeys
 from mattegate.signing.tokens.key_set import KeySet, needs_refresh, read_key_set
 
@@ -27,19 +28,23 @@ if TYPE_CHECKING:
     from mattegate.vocabulary.rulebook_of_tokens import TokenIssuer
 
 _LOG: Final = logging.getLogger("mattegate.keys")
-_BOUNDS: Final = OutboundRules(connect_s=3.0, stall_s=3.0, total_s=5.0)
-"""Requests wait for the first fetch, so it is short."""
+_LONGEST_S: Final = 5.0
+"""Requests wait for the first fetch."""
 _Place = tuple[str, str, tuple[str, ...], float]
 
 
 class IssuerKeys:
-    """Key sets by issuer; one for an event loop. ``clock`` gives seconds that never go back."""
+    """Key sets by issuer; one for an event loop.
+
+    ``rules`` are those for addresses that the operator set; ``clock`` gives seconds that never go back.
+    """
 
     def __init__(
-        self, http: GuardedHttp | None = None, *, clock: Callable[[], float] = time.monotonic,
-        keeping: KeepingRules | None = None,
+        self, http: GuardedHttp | None = None, *, rules: OutboundRules = PUBLIC_WEB,
+        clock: Callable[[], float] = time.monotonic, keeping: KeepingRules | None = None,
     ) -> None:  # fmt: skip
         self._http = http or GuardedHttp()
+        self._rules = replace(rules, total_s=min(rules.total_s, _LONGEST_S))
         self._clock = clock
         self._keeping = keeping or KeepingRules()
         self._kept: dict[str, tuple[_Place, RemoteKeys[KeySet]]] = {}
@@ -69,7 +74,7 @@ class IssuerKeys:
         return remote
 
     async def _load(self, issuer: TokenIssuer) -> Fetched:
-        rules = replace(_BOUNDS, allow_hosts=issuer.inner_hosts)
+        rules = replace(self._rules, allow_hosts=(*self._rules.allow_hosts, *host_names(issuer.inner_hosts)))
         if issuer.jwks_uri:
             return await published_keys(self._http, issuer.jwks_uri, rules.trusting(issuer.jwks_uri))
         return await discovered_keys(self._http, Issuer(issuer.issuer), rules)

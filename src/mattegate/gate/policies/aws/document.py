@@ -95,7 +95,7 @@ def _parsed(document: str) -> dict[str, Any]:
 
 
 def _unwrapped(document: str) -> Any:
-    """The value of a JSON text, or of the text in a JSON string: API Gateway hands policies out escaped, once or twice."""
+    """The value of a JSON text, or of the text in a JSON string: API Gateway hands policies out escaped."""
     parsed = json.loads(document, object_pairs_hook=_once)
     for _ in range(2):
         if isinstance(parsed, str):
