@@ -1,8 +1,9 @@
 """One token verified, in microseconds, as the server does it: by its prover, under rules that are the defaults.
 
-A token of this server (EdDSA), whose key is found among ten thousand, and one of another issuer (ES256), whose key set lies
-here since the first request; both with a kilobyte of claims. Read strictly, the signature verified, every claim checked, and
-turned into an identity with its scopes. The time of a batch over its number of calls; the median of the batches; the slower.
+A token of this server (EdDSA), whose key is found among ten thousand, and one of another issuer (ES256) with a kilobyte
+of claims, whose key set lies here since the first request. Read strictly, the signature verified, every claim checked,
+and turned into an identity with its scopes. The time of a batch over its number of calls; the median of the batches; of
+the two tokens the slower.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from mattegate.config.settings import Settings
 from mattegate.cutout.models.library import ModelLibrary
 from tests.claims import claims, recommendations
+from tests.spilled import Spilled, spilled_in, spilled_under
 
 _CLAIMED = frozenset(test for claim in (*claims(), *recommendations()) for test in claim.tests)
 _CACHE = Path(os.environ.get("MATTEGATE_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
@@ -22,6 +23,26 @@ _CACHE = Path(os.environ.get("MATTEGATE_TEST_CACHE") or Path(__file__).parent.pa
 def pytest_configure() -> None:
     """Children are interrupted as from a terminal, also where whoever runs the tests ignores that signal."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_LOGGED: list[Spilled] = []
+"""Secrets that the product has logged in this process."""
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """What a test's own process has logged is an output like any other."""
+    for title, text in report.sections:
+        if title.startswith("Captured log"):
+            _LOGGED.extend(spilled_in(text.encode(), f"{title} of {report.nodeid}"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_spilled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After the last test, when all servers have ended: no secret is in anything that they or their desks wrote."""
+    yield
+    found = [*spilled_under(tmp_path_factory.getbasetemp()), *_LOGGED]
+    if found:
+        pytest.fail("secrets were written where none belong:\n" + "\n".join(map(str, found)), pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,9 @@ _LOGS: Final = ("*.log", "log", "crash*", "core", "core.*")
 _GIVEN: Final = frozenset({"secrets", FIRST_KEY})
 """Where secrets belong."""
 
-_KEY: Final = re.compile(rb"(?<![0-9A-Za-z])[A-Za-z][0-9A-Za-z]*[_-](?:[0-9A-Za-z]+[_-])*?[0-9A-Za-z]{12}_[0-9A-Za-z]{38}")
+_KEY: Final = re.compile(
+    rb"(?<![0-9A-Za-z])[A-Za-z][0-9A-Za-z]*[_-](?:[0-9A-Za-z]+[_-])*?[0-9A-Za-z]{12}_[0-9A-Za-z]{38}"
+)
 _SIGNING: Final = re.compile(rb"%s[0-9A-Za-z]{43}" % SIGNING_PREFIX.encode())
 _TOKEN: Final = re.compile(rb"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{16,}")
 
@@ -48,7 +50,7 @@ def spilled_under(root: Path) -> list[Spilled]:
         for file in _outputs(home):
             found += _spilled_in(file, own)
         found += [one for log in _logs(home.parent) for one in _named(log, _content(log), own)]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def spilled_in(text: bytes, place: str) -> Iterator[Spilled]:
@@ -104,11 +106,14 @@ def _logs(root: Path) -> Iterator[Path]:
 
 
 def _regular(file: Path) -> bool:
-    return not file.is_symlink() and file.is_file() and file.stat().st_size <= MOST
+    try:
+        return not file.is_symlink() and file.is_file() and file.stat().st_size <= MOST
+    except OSError:  # a test took the right away to look at it, or it is gone
+        return False
 
 
 def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
-    except OSError:  # a test took its right to be read away, or it is gone
+    except OSError:
         return b""

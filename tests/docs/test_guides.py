@@ -87,7 +87,7 @@ def named(pattern: str) -> list[Any]:
 
 def calls(block: Block) -> Iterator[list[str]]:
     """The words of every call of mattegate in the lines of a block, without what the shell takes for itself."""
-    for line in block.text.splitlines():
+    for line in block.text.replace("\\\n", " ").splitlines():
         lexer = shlex.shlex(PLACEHOLDER.sub("VALUE", line), posix=True, punctuation_chars="|;&<>()")
         lexer.whitespace_split = True
         words: list[str] = []

@@ -372,7 +372,7 @@ async def test_a_name_that_leads_inside_is_asked_only_where_it_is_allowed() -> N
         http = GuardedHttp(resolve=Names({"auth.corp.example": ["127.0.0.1"]}))
         closed = open_target(settings, http, rules_of(OutboundSettings()))
         assert closed is not None
-        with pytest.raises(Unavailable, match="address: auth.corp.example leads to"):
+        with pytest.raises(Unavailable, match=r"address: auth\.corp\.example leads to"):
             await closed.ask(question)
         assert hook.received == []
         opened = open_target(settings, http, rules_of(OutboundSettings(allow_hosts=("auth.corp.example",))))

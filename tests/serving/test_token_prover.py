@@ -19,13 +19,14 @@ from mattegate.serving.proving.issuer_keys import IssuerKeys
 from mattegate.serving.proving.tokens import TokenProver
 from mattegate.serving.reading import read_attempt
 from mattegate.serving.routes import CUTOUT, Match
-from mattegate.signing.tokens.binding import Possession
+from mattegate.signing.tokens.binding import Possession, thumbprint_of
 from mattegate.signing.tokens.dpop import make_proof
 from mattegate.signing.tokens.mint import AccessGrant, BrowserGrant, mint_access, mint_browser
 from mattegate.signing.tokens.signing_keys import SigningKey
 from mattegate.vocabulary.attempt import Channel
 from mattegate.vocabulary.decision import Refused
 from mattegate.vocabulary.facts import IdentityView, KeyView, ProofFact
+from mattegate.vocabulary.proofs import ShownCertificate
 from mattegate.vocabulary.rulebook import CorsRules, Rulebook, Tier
 from mattegate.vocabulary.rulebook_of_tokens import OwnTokens, TokenIssuer
 from mattegate.vocabulary.secrets import TokenSeeds, VersionedSecret
@@ -62,7 +63,12 @@ def browser() -> str:
 
 
 def judged(
-    authorization: str, *headers: tuple[str, str], keys: Snapshot = SNAPSHOT, at: float = NOW, gives: bool = True
+    authorization: str,
+    *headers: tuple[str, str],
+    keys: Snapshot = SNAPSHOT,
+    at: float = NOW,
+    gives: bool = True,
+    certificate: ShownCertificate | None = None,
 ) -> tuple[bool, ProofFact | None]:
     """Whether the gate's layers let a request pass as far as the token can say, and what the prover found."""
     lines = [("host", "api.test"), ("authorization", authorization), *headers]
@@ -72,7 +78,7 @@ def judged(
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in lines],
     }  # fmt: skip
     reading = read_attempt(scope, Match(CUTOUT, {}), RULES.rulebook.credential, request_id="req_1", at=at)
-    walk = Gatehouse.begin(reading, RULES, keys)
+    walk = Gatehouse.begin(replace(reading, attempt=replace(reading.attempt, certificate=certificate)), RULES, keys)
     presented = reading.attempt.credentials
     if [one.channel for one in presented] not in ([Channel.TOKEN], [Channel.DPOP]) or reading.attempt.unreadable:
         return False, None
@@ -120,6 +126,17 @@ def test_a_bound_token_uses_its_proof_up() -> None:
     (use,) = fact.uses
     assert (use.subject, use.most, use.reason) == (f"proof:{HOLDER.public.thumbprint}", 1, "token.replayed")
     assert code_of(f"DPoP {token}", ("dpop", proof), at=use.until) == "token.proof_stale"
+
+
+def test_a_token_of_a_certificate_works_with_that_certificate_alone() -> None:
+    """RFC 8705, section 3: the certificate of the connection, which another layer has judged before."""
+    fingerprint = "ab" * 32
+    bound = access(bound_to=Possession(certificate=thumbprint_of(fingerprint)))
+    shown = ShownCertificate(fingerprint=fingerprint)
+    assert code_of(f"Bearer {bound}", certificate=shown) == ""
+    assert code_of(f"Bearer {bound}") == "token.binding_missing"
+    assert code_of(f"Bearer {bound}", certificate=replace(shown, fingerprint="cd" * 32)) == "token.binding_mismatch"
+    assert code_of(f"Bearer {bound}", certificate=replace(shown, problem="unreadable")) == "token.binding_missing"
 
 
 def test_tokens_end_with_what_they_rest_on() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPSConnection
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from mattegate.config.settings import Settings
 from mattegate.ledger.desk_keys import Terms
 from mattegate.ledger.opening import open_accounts
+from mattegate.signing.certificates import view_certificate
+from mattegate.signing.trust import Trust
 from tests.serving.bare import until
 from tests.signing.authority import SERVER, Authority, Issued
 from tests.whole.apis import Api, serving
@@ -402,3 +405,19 @@ def test_a_proxy_passes_the_chain_on_too(house: House, behind: Api) -> None:
     assert alone.json["reason"] == "transport.client_cert_untrusted"
     whole = curl("-H", f"Client-Cert: {_binary(bob)}", "-H", f"Client-Cert-Chain: {chain}", behind.url + WHOAMI)
     assert whole.status == 200
+
+
+# --- the guide --------------------------------------------------------------------------------------------------
+
+
+def test_the_guides_authority_works(tmp_path: Path) -> None:
+    """Its lines, pasted into a shell, make a store, a list and a certificate that the gate takes."""
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "client-certificates.md").read_text()
+    block = guide.partition("```sh\n")[2].partition("```")[0]
+    assert "openssl ca" in block
+    subprocess.run(["bash", "-euc", block], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    trust = Trust.of((tmp_path / "clients-ca.pem").read_bytes(), [(tmp_path / "clients-crl.pem").read_bytes()])
+    der = ssl.PEM_cert_to_DER_cert((tmp_path / "gpu-1.pem").read_text())
+    view = view_certificate(der)
+    assert (view.client_use, "san:dns:gpu-1.example.com" in view.matches) == (True, True)
+    assert trust.objection(der, (), view.not_before + 1) is None

@@ -37,6 +37,9 @@ from tests.whole.gate_users import ACTOR, Gate, bearer, png, running, told
 from tests.whole.signed_clients import OCTETS, WAYS, Sent, Signer, Way, by_botocore, now, signer
 from tests.wire.test_alike import ratio_of_medians
 
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "guide" / "signatures.md"
+PHOTO = ROOT / "examples" / "photo.jpg"
 CONFIG = """
 [signatures]
 unsafe_body_timestamp_hmac = true
@@ -149,6 +152,22 @@ def test_curl_signs_what_it_holds_in_memory(gate: Gate, tmp_path: Path) -> None:
         status, problem = by_curl(who, *options)
         assert (status, problem["reason"]) == (403, "signature.mismatch")
         assert "It fits an empty body" in str(problem["remedy"])
+
+
+@pytest.mark.parametrize("tool", ["openssl", "--aws-sigv4"])
+def test_the_guides_own_lines_make_a_cutout(gate: Gate, tmp_path: Path, tool: str) -> None:
+    """As they stand in the guide, with this server's address and this key's id."""
+    if shutil.which("openssl") is None or shutil.which("curl") is None:
+        pytest.skip("openssl or curl is not installed")
+    who = signer(gate, f"guide {tool}")
+    (tmp_path / "photo.jpg").write_bytes(PHOTO.read_bytes())
+    (tmp_path / "ci.secret").write_text(who.secret + "\n")
+    scripts = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    block = next(text for text in scripts if tool in text)
+    script = block.replace("http://127.0.0.1:8000", who.base).replace("AbCdEfGhIjKl", who.id)
+    subprocess.run(["bash", "-euc", script], cwd=tmp_path, capture_output=True, timeout=60, check=True)
+    made = (tmp_path / "cutout.png").read_bytes()
+    assert made.startswith(b"\x89PNG"), made
 
 
 def test_the_command_line_signs_too(gate: Gate, tmp_path: Path) -> None:

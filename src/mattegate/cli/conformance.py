@@ -73,7 +73,9 @@ def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the published files lie.")],
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Hold the verifiers against published test vectors, and against every one of them spoiled.
+    """Hold the verifiers of signatures against published test vectors.
+
+    Every vector that is accepted is then spoiled, bit by bit, and has to be refused.
 
     sigv4: the folders of AWS's signing suite. rfc9421: the examples of the RFC, as Markdown. wycheproof: the JSON files
     for HMAC-SHA-256, Ed25519, JSON Web Signatures and keys. Exit code 1 where an invalid vector is accepted, or a valid

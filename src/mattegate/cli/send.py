@@ -45,7 +45,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Tell how it went as JSON.")] = False,
 ) -> None:
-    """Have a server cut the subject out of a picture: with an API key, or with a signature that never shows its secret.
+    """Have a server make a cut-out, with an API key or a signature.
 
     What the server asks to wait is waited, and the picture is worked on and charged once however often it is tried. A
     refusal is told with its reason, its remedy and the id that the operator finds it by (exit code 3).

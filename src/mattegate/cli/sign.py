@@ -49,9 +49,9 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell everything as JSON.")] = False,
 ) -> None:
-    """Sign a request, and print it as a line for curl. What is signed is told beside it, on standard error.
+    """Sign a request for curl, and show why two sides disagree about a signature.
 
-    With --compare the text that a server sent back with signature.mismatch is held against our own, line by line, for
+    The line for curl goes to standard output, and what exactly is signed beside it to standard error. With --compare the text that a server sent back with signature.mismatch is held against our own, line by line, for
     the moment and the nonce of that request: exit code 3 where a line differs. Where none does, the secret does.
     """
     proof = credential.credential()

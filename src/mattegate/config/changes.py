@@ -23,7 +23,6 @@ AT_ONCE: Final = frozenset(
         "keys.unsafe_anonymous",
         "keys.import_tier",
         "tiers",
-        "tokens.issuer",
         "tokens.scopes",
         "tokens.binding",
         "tokens.proof_nonce",

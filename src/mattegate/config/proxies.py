@@ -20,7 +20,7 @@ from mattegate.vocabulary.admission import PROBLEM, REASON, STATUS, TOLD, Proxy
 _ADDRESS: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?/?")
 _NAME: Final = re.compile(r"[A-Za-z0-9.*_-]{1,253}")
 
-RESTORED: Final = (400, 401, 404, 405, 429, 500, 503)
+RESTORED: Final = (400, 401, 404, 405, 409, 422, 429, 500, 503)
 """Statuses that nginx is told how to give back; every other refusal stays 403."""
 
 

@@ -76,6 +76,7 @@ _EXAMPLES: Final[Mapping[str, object]] = MappingProxyType(
         "require.decision": ("key",),
         "require.usage": ("key", "certificate"),
         "require.keys": ("key", "signature"),
+        "require.browser_tokens": ("key", "certificate"),
         "require.app": ("signature",),
         "upload.url_hosts": ("images.example.com", "*.cdn.example.com"),
         "authorizer.callable": "authorizer:decide",

@@ -316,6 +316,8 @@ class RequireSettings:
     """Of requests for one's own usage."""
     keys: tuple[str, ...] = ()
     """Of requests that list, make, change, rotate or revoke one's own keys."""
+    browser_tokens: tuple[str, ...] = ()
+    """Of requests for tokens for web pages."""
     app: tuple[str, ...] = ()
     """Of requests to an application that the gate is embedded in."""
     authz: tuple[str, ...] = ()

@@ -214,6 +214,7 @@ _BY_REASON: Final[Mapping[str, Thinker]] = {
     "network.denied": _denied,
     "network.not_allowed": _not_allowed,
     "network.undeclared_proxy": _undeclared,
+    "network.not_a_proxy": _undeclared,
     "network.forwarded_unreadable": _unreadable,
     "credential.revoked": _key_state,
     "credential.disabled": _key_state,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 from mattegate.ledger.account_values import invalid
 from mattegate.ledger.control import Change, KeyRow, Rows
@@ -66,10 +67,20 @@ def create(rows: Rows, stored: StoredKey, name_or_id: str, actor: str, at: float
         raise Refusal("account.not_found", what="identity", name=name_or_id)
     _require_bounds(key, me)
     _require_new(rows, key.id)
-    if known := rows.key_by_digest(stored.digest):  # a public key or a certificate that was named before
-        raise Refusal("account.exists", what="key", name=known.id)
     row = KeyRow(replace(stored, view=key), enabled_at=at)
-    return None, Change("key.create", key.id, described(key), keys=(row,))
+    return None, Change("key.create", key.id, described(key), keys=(*_making_room(rows, stored), row))
+
+
+def _making_room(rows: Rows, stored: StoredKey) -> tuple[KeyRow, ...]:
+    """What must change so that ``stored`` is the only one that says what it says: nothing, or an ended binding."""
+    known = rows.key_by_digest(stored.digest)  # a public key or a certificate that was named before
+    if known is None:
+        return ()
+    view = known.stored.view
+    if view.kind is not KeyKind.CERTIFICATE or view.state is not KeyState.REVOKED:
+        raise Refusal("account.exists", what="key", name=known.id)
+    digest = sha256(known.stored.digest + known.id.encode()).digest()
+    return (replace(known, stored=replace(known.stored, digest=digest, material=b"")),)
 
 
 def bring(rows: Rows, stored: StoredKey, identity: IdentityRow, *, new: bool, at: float) -> tuple[KeyRow, Change]:

@@ -30,7 +30,7 @@ def standing(tree: Tree, http: Scope | None, servers: list[Server]) -> Iterator[
         yield Clue("config.refused", Certainty.PROVEN, ORIGIN, evidence, facts, culprit=place_of)
     if http is None or tree.faults:  # what nginx does not read is nobody's rule
         return
-    yield from refused(http)
+    yield from refused(tree, http, servers)
     yield from refused_rules(tree)
     yield from _zones(tree, http)
     yield from _trusting(http)
@@ -97,7 +97,7 @@ def _any_opens(scope: Scope) -> Iterator[Clue]:
     if not lines or lines[-1].args != ("any",) or not (scope.own("satisfy") or scope.own("allow", "deny")):
         return
     rules = scope.inherited("allow", "deny")
-    guarded = scope.inherited("auth_basic", "auth_request")
+    guarded = any(scope.value(name, "off") != "off" for name in ("auth_basic", "auth_request"))
     if guarded and rules and rules[0].name == "allow" and rules[0].args == ("all",):
         yield _clue("satisfy.any_opens", Certainty.PROVEN, lines[-1], rules[0], opens="everybody")
 

@@ -6,19 +6,25 @@ Only what no version and no module of nginx takes is here; a name that is not kn
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from difflib import get_close_matches
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.answer import Certainty
-from mattegate.doctor.clue import Clue
+from mattegate.doctor.nginx.names import NAMES
 from mattegate.doctor.nginx.proxying import uri_part
-from mattegate.doctor.nginx.review.words import ORIGIN, culprit, place
+from mattegate.doctor.nginx.review.contexts import misplaced
+from mattegate.doctor.nginx.review.defined import undefined
+from mattegate.doctor.nginx.review.sockets import two_defaults, without_certificate
+from mattegate.doctor.nginx.review.stopping import stopped, written
+from mattegate.doctor.nginx.review.values import misvalued
 from mattegate.doctor.nginx.values import has_variables
 
 if TYPE_CHECKING:
+    from mattegate.doctor.clue import Clue
     from mattegate.doctor.nginx.directive import Directive
+    from mattegate.doctor.nginx.listening import Server
     from mattegate.doctor.nginx.scope import Scope
     from mattegate.doctor.nginx.tree import Tree
 
@@ -51,27 +57,56 @@ _NEARLY: Final = 0.9
 
 def misspelled(http: Scope) -> Iterator[Clue]:
     """Names that are nearly one of nginx's own; another module may have them, so they are only likely to be slips."""
-    for line in http.directive.walk():
-        near = get_close_matches(line.name, _USUAL, 1, _NEARLY) if line.line and line.name not in _USUAL else []
-        if near and len(line.name) > _SHORTEST and not line.name.startswith(("~", "$")):
-            clue = _clue(f'unknown directive "{line.name}", which may be meant for "{near[0]}"', line)
-            yield replace(clue, certainty=Certainty.LIKELY)
+    for _, line in written(http.directive):
+        near = _meant(line.name) if line.name not in NAMES else None
+        if near is not None:
+            problem = f'unknown directive "{line.name}", which may be meant for "{near}"'
+            yield stopped(problem, line, certainty=Certainty.LIKELY)
 
 
 _SHORTEST: Final = 6
 
 
-def refused(http: Scope) -> Iterator[Clue]:
+@lru_cache(maxsize=1_024)
+def _meant(name: str) -> str | None:
+    """The name of nginx's own that is spelled nearly so."""
+    return next(iter(get_close_matches(name, _USUAL, 1, _NEARLY)), None) if len(name) > _SHORTEST else None
+
+
+def refused(tree: Tree, http: Scope, servers: list[Server]) -> Iterator[Clue]:
     """The lines at which nginx stops."""
     yield from misspelled(http)
-    for line in http.directive.walk():
-        least, most = _WORDS.get(line.name, (0, len(line.args)))
-        if line.line and line.block is None and not least <= len(line.args) <= most:
-            yield _clue(f'invalid number of arguments in "{line.name}" directive', line)
-        if line.name in {"server", "location"}:
-            yield from _twice(line)
-        if line.name == "location":
-            yield from _with_uri(line)
+    yield from misplaced(http.directive)
+    yield from misvalued(http.directive)
+    yield from two_defaults(servers)
+    yield from without_certificate(tree, servers)
+    yield from undefined(tree, http)
+    for block in (http.directive, *(line for _, line in written(http.directive))):
+        yield from _as_written(block)
+
+
+def _as_written(line: Directive) -> Iterator[Clue]:
+    """What one line, or the lines of one block, are stopped at."""
+    yield from _ends_wrongly(line)
+    least, most = _WORDS.get(line.name, (0, len(line.args)))
+    if line.block is None and not least <= len(line.args) <= most:
+        yield stopped(f'invalid number of arguments in "{line.name}" directive', line)
+    if line.name in {"server", "location"}:
+        yield from _twice(line)
+    if line.name == "location":
+        yield from _with_uri(line)
+
+
+_SIMPLE: Final = frozenset({*_WORDS, "listen", "server_name", "include", "index", "error_page", "try_files", "access_log"})
+_WITH_BLOCK: Final = frozenset({"location", "map", "upstream", "limit_except", "types", "geo"})
+
+
+def _ends_wrongly(line: Directive) -> Iterator[Clue]:
+    """A forgotten semicolon makes the next block part of the line before it; a forgotten brace leaves a block open."""
+    if line.name in _SIMPLE and line.block is not None:
+        yield stopped(f'directive "{line.name}" is not terminated by ";"', line)
+    elif line.name in _WITH_BLOCK and line.block is None and line.args:
+        yield stopped(f'directive "{line.name}" has no opening "{{"', line)
 
 
 def _twice(block: Directive) -> Iterator[Clue]:
@@ -81,7 +116,7 @@ def _twice(block: Directive) -> Iterator[Clue]:
             continue
         key = " ".join(arg for arg in child.args if arg != "^~")
         if key in seen:
-            yield _clue(f'duplicate location "{child.args[-1]}"', child, seen[key])
+            yield stopped(f'duplicate location "{child.args[-1]}"', child, seen[key])
         seen.setdefault(key, child)
 
 
@@ -92,7 +127,7 @@ def _with_uri(location: Directive) -> Iterator[Clue]:
         inner = child.children if child.name in {"if", "limit_except"} else (child,) if without_prefix else ()
         for line in inner:
             if line.name == "proxy_pass" and line.args and not has_variables(line.args[0]) and uri_part(line):
-                yield _clue(_NO_URI, line)
+                yield stopped(_NO_URI, line)
 
 
 _GONE: Final = frozenset(
@@ -106,10 +141,5 @@ def refused_rules(tree: Tree) -> Iterator[Clue]:
     """The lines of rule files at which ModSecurity stops, and nginx with it."""
     for line in dict.fromkeys(line for lines in tree.rules.values() for line in lines):
         if line.name.lower() in _GONE:
-            yield _clue(f"{line.name} is not supported by ModSecurity 3", line)
+            yield stopped(f"{line.name} is not supported by ModSecurity 3", line)
 
-
-def _clue(problem: str, *lines: Directive) -> Clue:
-    facts = {"problem": problem, "place": place(lines[0])}
-    evidence = tuple(f"{line.text} ({place(line)})" for line in lines)
-    return Clue("config.refused", Certainty.PROVEN, ORIGIN, evidence, facts, culprit=culprit(*lines))
