@@ -51,8 +51,9 @@ def command(
 ) -> None:
     """Sign a request for curl, and show why two sides disagree about a signature.
 
-    The line for curl goes to standard output, and what exactly is signed beside it to standard error. With --compare the text that a server sent back with signature.mismatch is held against our own, line by line, for
-    the moment and the nonce of that request: exit code 3 where a line differs. Where none does, the secret does.
+    The line for curl goes to standard output, and what exactly is signed beside it to standard error. With --compare
+    the text that a server sent back with signature.mismatch is held against our own, line by line, for the moment and
+    the nonce of that request: exit code 3 where a line differs. Where none does, the secret does.
     """
     proof = credential.credential()
     asked = _asked(method, url, header or [], data_file)

@@ -78,6 +78,7 @@ _EXAMPLES: Final[Mapping[str, object]] = MappingProxyType(
         "require.keys": ("key", "signature"),
         "require.browser_tokens": ("key", "certificate"),
         "require.app": ("signature",),
+        "require.authz": ("key",),
         "upload.url_hosts": ("images.example.com", "*.cdn.example.com"),
         "authorizer.callable": "authorizer:decide",
         "authorizer.url": "http://127.0.0.1:9000/authorize",

@@ -7,6 +7,7 @@ Marks, each of one scheme: ``Authorization: AWS4-HMAC-SHA256`` and ``X-Amz-Signa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from mattegate.signing import compat_hmac, hmac_signature, message_signature, sigv4
@@ -40,6 +41,7 @@ def read_signature(message: Message, scheme: str, rules: SignatureRules) -> Stat
     return compat or hmac_signature.read(message) or _NONE
 
 
+@lru_cache(maxsize=8)
 def sigv4_rules(rules: SignatureRules) -> sigv4.SigV4Rules:
     """What SigV4 goes by under these rules."""
     return sigv4.SigV4Rules(
@@ -51,6 +53,7 @@ def sigv4_rules(rules: SignatureRules) -> sigv4.SigV4Rules:
     )
 
 
+@lru_cache(maxsize=8)
 def message_rules(rules: SignatureRules) -> message_signature.SignatureRules:
     """What RFC 9421 signatures go by under these rules."""
     return message_signature.SignatureRules(

@@ -70,18 +70,18 @@ def _host(_message: Message, stated: Stated, _at: float, _rules: SigV4Rules) -> 
 def _region(_message: Message, stated: Stated, _at: float, rules: SigV4Rules) -> Verdict:
     given = stated.particulars["region"]
     aws = f"Credential should be scoped to a valid region, not '{given}'."
-    return _scope("region", given, rules.region, aws)
+    return _scope("signature.scope_region", given, rules.region, aws)
 
 
 def _service(_message: Message, stated: Stated, _at: float, rules: SigV4Rules) -> Verdict:
     aws = f"Credential should be scoped to correct service: '{rules.service}'."
-    return _scope("service", stated.particulars["service"], rules.service, aws)
+    return _scope("signature.scope_service", stated.particulars["service"], rules.service, aws)
 
 
 def _terminator(_message: Message, stated: Stated, _at: float, _rules: SigV4Rules) -> Verdict:
     given = stated.particulars["terminator"]
     aws = f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{given}'."
-    return _scope("terminator", given, TERMINATOR, aws)
+    return _scope("signature.scope_terminator", given, TERMINATOR, aws)
 
 
 def _day(_message: Message, stated: Stated, _at: float, _rules: SigV4Rules) -> Verdict:
@@ -90,13 +90,13 @@ def _day(_message: Message, stated: Stated, _at: float, _rules: SigV4Rules) -> V
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
         f"'{given}' != '{date[:8]}', from '{date}'."
     )
-    return _scope("date", given, date[:8], aws)
+    return _scope("signature.scope_date", given, date[:8], aws)
 
 
-def _scope(part: str, given: str, expected: str, aws: str) -> Verdict:
+def _scope(code: str, given: str, expected: str, aws: str) -> Verdict:
     if given == expected:
         return VERIFIED
-    return Verdict(f"signature.scope_{part}", {"stated": given, "expected": expected, "aws": aws})
+    return Verdict(code, {"stated": given, "expected": expected, "aws": aws})
 
 
 def _uncovered(message: Message, stated: Stated, _at: float, rules: SigV4Rules) -> Verdict:

@@ -46,6 +46,11 @@ _PLACES: Final = {
     "location if": "fastcgi_pass grpc_pass memcached_pass scgi_pass uwsgi_pass",
     "location if limit_except": "proxy_pass",
     "http server location limit_except": "allow auth_basic auth_basic_user_file deny",
+    "http server location if": (
+        "add_header add_trailer charset error_page expires gzip limit_rate limit_rate_after override_charset root "
+        "sendfile source_charset ssi"
+    ),
+    "http server location if limit_except": "access_log",
     "http server location": (
         "absolute_redirect auth_request auth_request_set autoindex chunked_transfer_encoding client_body_buffer_size "
         "client_body_timeout client_max_body_size default_type etag gzip_types index keepalive_requests "

@@ -21,16 +21,15 @@ if TYPE_CHECKING:
     from mattegate.doctor.nginx.tree import Tree
 
 _OWN: Final = frozenset(
-    (
-        "ancient_browser args binary_remote_addr body_bytes_sent bytes_sent connection connections_active "
-        "connections_reading connections_waiting connections_writing content_length content_type date_gmt date_local "
-        "document_root document_uri fastcgi_path_info fastcgi_script_name gzip_ratio host hostname http2 http3 https "
-        "invalid_referer is_args limit_conn_status limit_rate limit_req_status modern_browser msec msie nginx_version "
-        "pid pipe query_string quic realpath_root remote_addr remote_port remote_user request scheme secure_link "
-        "secure_link_expires server_addr server_name server_port server_protocol slice_range status uri "
-        "is_request_port memcached_key"
-    ).split()
-)
+    {"ancient_browser", "args", "binary_remote_addr", "body_bytes_sent", "bytes_sent", "connection",
+     "connections_active", "connections_reading", "connections_waiting", "connections_writing", "content_length",
+     "content_type", "date_gmt", "date_local", "document_root", "document_uri", "fastcgi_path_info",
+     "fastcgi_script_name", "gzip_ratio", "host", "hostname", "http2", "http3", "https", "invalid_referer", "is_args",
+     "is_request_port", "limit_rate", "memcached_key", "modern_browser", "msec", "msie", "nginx_version", "pid", "pipe",
+     "query_string", "quic", "realpath_root", "remote_addr", "remote_port", "remote_user", "scheme", "secure_link",
+     "secure_link_expires", "server_addr", "server_name", "server_port", "server_protocol", "slice_range", "status",
+     "uri", "request"}
+)  # fmt: skip
 _PREFIXES: Final = (
     "arg_", "cookie_", "http_", "sent_", "upstream_", "ssl_", "proxy_", "realip_", "request_", "tcpinfo_", "time_",
     "uid_", "connection_", "geoip", "jwt_", "session_", "otel_", "limit_",

@@ -24,10 +24,14 @@ def two_defaults(servers: list[Server]) -> Iterator[Clue]:
             if not listen.default or "$" in " ".join(line.args):
                 continue
             if listen.socket in first and first[listen.socket] is not line:
-                address, port = listen.socket
-                shown = f"{'0.0.0.0' if address == '*' else address}:{port}"
-                yield stopped(f"a duplicate default server for {shown}", line, first[listen.socket])
+                yield stopped(f"a duplicate default server for {_shown(listen.socket)}", line, first[listen.socket])
             first.setdefault(listen.socket, line)
+
+
+def _shown(socket: tuple[str, int]) -> str:
+    """A socket as nginx names it."""
+    address, port = socket
+    return f"{'0.0.0.0' if address == '*' else address}:{port}"  # noqa: S104 - a name, nothing is bound
 
 
 def without_certificate(tree: Tree, servers: list[Server]) -> Iterator[Clue]:

@@ -93,11 +93,15 @@ def _as_written(line: Directive) -> Iterator[Clue]:
         yield stopped(f'invalid number of arguments in "{line.name}" directive', line)
     if line.name in {"server", "location"}:
         yield from _twice(line)
+    if line.name in {"http", "server", "location"}:
+        yield from _repeated(line)
     if line.name == "location":
         yield from _with_uri(line)
 
 
-_SIMPLE: Final = frozenset({*_WORDS, "listen", "server_name", "include", "index", "error_page", "try_files", "access_log"})
+_SIMPLE: Final = frozenset(
+    {*_WORDS, "listen", "server_name", "include", "index", "error_page", "try_files", "access_log"}
+)
 _WITH_BLOCK: Final = frozenset({"location", "map", "upstream", "limit_except", "types", "geo"})
 
 
@@ -118,6 +122,21 @@ def _twice(block: Directive) -> Iterator[Clue]:
         if key in seen:
             yield stopped(f'duplicate location "{child.args[-1]}"', child, seen[key])
         seen.setdefault(key, child)
+
+
+_ONCE: Final = frozenset(_ONE) - {
+    "allow", "deny", "proxy_hide_header", "set_real_ip_from", "ssl_certificate", "ssl_certificate_key"
+}  # fmt: skip
+
+
+def _repeated(block: Directive) -> Iterator[Clue]:
+    """A second line of a kind of which a block takes one."""
+    seen: dict[str, Directive] = {}
+    for child in block.children:
+        if child.name in _ONCE and child.line:
+            if child.name in seen:
+                yield stopped(f'"{child.name}" directive is duplicate', child, seen[child.name])
+            seen.setdefault(child.name, child)
 
 
 def _with_uri(location: Directive) -> Iterator[Clue]:
@@ -142,4 +161,3 @@ def refused_rules(tree: Tree) -> Iterator[Clue]:
     for line in dict.fromkeys(line for lines in tree.rules.values() for line in lines):
         if line.name.lower() in _GONE:
             yield stopped(f"{line.name} is not supported by ModSecurity 3", line)
-
