@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mattegate.cli.conformance import faults
+from mattegate.cli.conformance import Report, faults
 from tests.cli.at_home import At
 from tests.signing.test_sigv4_conformance import made
 
@@ -78,9 +77,9 @@ def test_what_counts_as_wrong() -> None:
     def group(accepted: int, refused: int, taken: int) -> dict[str, dict[str, int]]:
         return {"valid": {"accepted": accepted, "refused": refused}, "invalid": {"accepted": taken, "refused": 9}}
 
-    sound: dict[str, dict[str, Any]] = {"query": group(37, 1, 0), "f/HS256": group(0, 9, 0), "mutations": {"accepted": 0, "refused": 9}}
+    sound: Report = {"query": group(37, 1, 0), "f/HS256": group(0, 9, 0), "mutations": {"accepted": 0, "refused": 9}}
     assert list(faults(sound)) == []
-    unsound: dict[str, dict[str, Any]] = {"query": group(36, 2, 0), "a/b": group(1, 0, 1), "mutations": {"accepted": 3, "refused": 9}}
+    unsound: Report = {"query": group(36, 2, 0), "a/b": group(1, 0, 1), "mutations": {"accepted": 3, "refused": 9}}
     assert [line.partition(":")[0] for line in faults(unsound)] == [
         "query",
         "a/b",

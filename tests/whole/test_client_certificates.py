@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from mattegate.ledger.opening import open_accounts
 from mattegate.signing.certificates import view_certificate
 from mattegate.signing.trust import Trust
 from tests.serving.bare import until
+from tests.serving.served import read_all
 from tests.signing.authority import SERVER, Authority, Issued
 from tests.whole.apis import Api, serving
 from tests.whole.proxies import Answer, caddy, curl, free_port, nginx
@@ -236,6 +238,29 @@ def test_a_connection_that_stays_open_is_judged_by_what_is_trusted_now(house: Ho
     house.lists.write_bytes(house.trusted.revocations() + house.below.revocations(alice))
     until(lambda: status() == 403)
     connection.close()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_session_outlives_what_it_was_trusted_on(house: House, api: Api, version: ssl.TLSVersion) -> None:
+    """A client that brings an old session is asked for its certificate again, and refused if that is revoked by now."""
+    alice, issuer = house.below.issue("alice"), Issued(house.below.certificate, house.below.key)
+    bind(api, "alice", "subject:CN=alice")
+    certificate, key = alice.write(house.folder, "resuming")
+    context = ssl.create_default_context(cadata=house.trusted.pem.decode())
+    context.load_cert_chain(certificate, key)
+    context.minimum_version = context.maximum_version = version
+    address = ("localhost", int(api.url.rpartition(":")[2]))
+
+    def answered(session: ssl.SSLSession | None) -> tuple[str, ssl.SSLSession | None]:
+        raw = socket.create_connection(address, timeout=10)
+        with context.wrap_socket(raw, server_hostname="localhost", session=session) as peer:
+            peer.sendall(f"GET {WHOAMI} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            return read_all(peer).split(b" ", 2)[1].decode(), peer.session
+
+    status, session = answered(None)
+    assert (status, answered(session)[0]) == ("200", "200")
+    house.lists.write_bytes(house.trusted.revocations(issuer))
+    until(lambda: answered(session)[0] == "403")
 
 
 def test_a_key_that_needs_its_owners_certificate_does_not_go_alone(house: House) -> None:

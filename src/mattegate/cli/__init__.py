@@ -17,6 +17,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if given == ["--version"]:
         return _print_version()
+    if given[:1] == ["doctor"] and given[1:2] != ["config"]:
+        return _doctor(given[1:])
     try:
         return _run(given)
     except KeyboardInterrupt:
@@ -28,6 +30,12 @@ def _run(argv: Sequence[str]) -> int:
     from mattegate.cli.context import real_services  # noqa: PLC0415
 
     return run(argv, real_services())
+
+
+def _doctor(argv: Sequence[str]) -> int:
+    from mattegate.doctor.__main__ import main as doctor  # noqa: PLC0415 - it needs nothing else of the product
+
+    return doctor(argv, prog="mattegate doctor")
 
 
 def _print_version() -> int:

@@ -15,15 +15,14 @@ _INTERRUPTED: Final = 130
 _NOBODY_READS: Final = 141
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "mattegate-doctor") -> int:
     """Run one command line (that of this process by default) over the standard streams; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a name that is no UTF-8 must not end the report
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = run(
-            sys.argv[1:] if argv is None else argv, _standard_input(), sys.stdout, sys.stderr, prog="mattegate-doctor"
-        )
+        words = sys.argv[1:] if argv is None else argv
+        code = run(words, _standard_input(), sys.stdout, sys.stderr, prog=prog)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -103,6 +103,4 @@ SIGNATURES: Final[tuple[Reason, ...]] = (
     _signed("replayed", 403, "Used before", "This signature, or its nonce, was used before.",
             "Sign every request anew, with a fresh nonce. To try again safely, send an Idempotency-Key too.",
             operator="replayed by the account {identity}"),
-    _signed("body_unread", 500, "Internal error", "Something went wrong here; it is our fault, not yours.",
-            "Tell the operator the request id.", "InternalFailureException", "verified before its body was read"),
 )  # fmt: skip

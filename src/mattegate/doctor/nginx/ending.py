@@ -51,7 +51,9 @@ def finished(end: End, state: State) -> End:
         return end
     line, overwrite, target = page
     state.step("error_page", f"{end.status} goes to {target}", line)
-    state.hidden = state.hidden or Hidden(end.status, end.mechanism, end.directive, line)
+    state.hidden = state.hidden or Hidden(
+        end.status, end.mechanism, end.directive, line, state.scope, state.passed_over
+    )
     state.location_left = end.location if end.location is not None else state.location_left
     state.in_error_page = not state.scope.switched_on("recursive_error_pages")
     shown = 400 if end.status in AS_400 else end.status

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -42,9 +43,18 @@ _TABLES: Final = frozenset({"map", "geo", "types", "split_clients", "charset_map
 def deciding(scope: Scope) -> Iterator[Directive]:
     """The lines that hold here and may decide by themselves."""
     for level in scope.upwards():
-        for line in level.directive.children:
-            if _DECIDES.match(line.name) and not (line.args and line.args[0] == "off"):
-                yield line
+        yield from _deciding_in(level)
+
+
+@lru_cache(maxsize=4_096)
+def _deciding_in(level: Scope) -> tuple[Directive, ...]:
+    lines = (line for line in level.directive.children if _decides(line.name))
+    return tuple(line for line in lines if line.args[:1] != ("off",))
+
+
+@lru_cache(maxsize=4_096)
+def _decides(name: str) -> bool:
+    return _DECIDES.match(name) is not None
 
 
 def notes(scope: Scope) -> Iterator[tuple[str, Directive]]:
@@ -53,8 +63,13 @@ def notes(scope: Scope) -> Iterator[tuple[str, Directive]]:
         lines = scope.inherited(name)
         if lines and lines[-1].args[:1] != ("off",):
             yield says, lines[-1]
-    for line in _once(line for level in scope.upwards() for line in level.directive.children):
+    for line in _once(line for level in scope.upwards() for line in _unknown_in(level)):
         yield _says(line), line
+
+
+@lru_cache(maxsize=4_096)
+def _unknown_in(level: Scope) -> tuple[Directive, ...]:
+    return tuple(_once(level.directive.children))
 
 
 def strangers(http: Scope) -> Iterator[tuple[str, Directive]]:
@@ -77,8 +92,9 @@ def _once(lines: Iterable[Directive]) -> Iterator[Directive]:
             yield line
 
 
+@lru_cache(maxsize=4_096)
 def _is_known(name: str) -> bool:
-    return name in NAMES or name in _NOTES or bool(_DECIDES.match(name) or _HARMLESS.fullmatch(name))
+    return name in NAMES or name in _NOTES or _decides(name) or bool(_HARMLESS.fullmatch(name))
 
 
 def _says(line: Directive) -> str:

@@ -23,7 +23,7 @@ class Including:
         self._lookup = lookup
         self._rule_files = RuleFiles(lookup)
         self._prefix = "/"
-        self._open: list[str] = []
+        self._open: list[tuple[str, str]] = []
         self._bytes = 0
         self.files: list[str] = []
         self.problems: list[Problem] = []
@@ -35,7 +35,7 @@ class Including:
     def begin(self, name: str, text: str, prefix: str) -> None:
         """Read nothing yet but the file that includes the others."""
         self._prefix, self._bytes = prefix, len(text)
-        self._open, self.files = [name], [name]
+        self._open, self.files = [(name, text)], [name]
 
     def expand(self, directives: Iterable[Directive]) -> Iterable[Directive]:
         """The directives, with what each ``include`` brings in in its place."""
@@ -67,7 +67,7 @@ class Including:
             found.append(Problem(include.file, include.line, error.says, error.fatal, include.text))
             return
         for file, text in files:
-            if file in self._open:
+            if (file, text) in self._open:
                 self.problems.append(Problem(include.file, include.line, f"{file} includes itself", text=include.text))
                 continue
             if len(self.files) >= MOST_FILES or self._bytes + len(text) > MOST_BYTES:
@@ -79,7 +79,7 @@ class Including:
     def _file(self, file: str, text: str) -> Iterable[Directive]:
         self._bytes += len(text)
         self.files.append(file)
-        self._open.append(file)
+        self._open.append((file, text))
         directives, problems = read_directives(text, file)
         self.problems += problems
         yield from self.expand(directives)

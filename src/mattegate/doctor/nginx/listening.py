@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from mattegate.doctor.nginx.regex import search
@@ -36,18 +37,23 @@ class Listen:
         return self.address.startswith("[")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Server:
-    """One ``server`` block."""
+    """One ``server`` block; two that are written alike are still two."""
 
     scope: Scope
     listens: tuple[Listen, ...]
     names: tuple[str, ...]
 
 
-def servers_of(http: Scope) -> list[Server]:
+Servers = tuple[Server, ...]
+_CACHED: Final = lru_cache(maxsize=64)
+"""Of the servers of a configuration the same is asked for each request: which share a socket, and who has a name."""
+
+
+def servers_of(http: Scope) -> Servers:
     """The servers in the order of the configuration."""
-    return [_server(Scope(block, http)) for block in http.own("server")]
+    return tuple(_server(Scope(block, http)) for block in http.own("server"))
 
 
 def _server(scope: Scope) -> Server:
@@ -92,28 +98,33 @@ def first_name(servers: Sequence[Server]) -> str:
     )
 
 
-def sockets(servers: Sequence[Server]) -> list[tuple[str, int]]:
+@_CACHED
+def sockets(servers: Servers) -> tuple[tuple[str, int], ...]:
     """Every socket that is listened on, once, in the order of the configuration."""
-    return list(dict.fromkeys(listen.socket for server in servers for listen in server.listens))
+    return tuple(dict.fromkeys(listen.socket for server in servers for listen in server.listens))
 
 
-def at_socket(servers: Sequence[Server], socket: tuple[str, int]) -> list[Server]:
+@_CACHED
+def at_socket(servers: Servers, socket: tuple[str, int]) -> Servers:
     """The servers of one socket."""
-    return [server for server in servers if any(listen.socket == socket for listen in server.listens)]
+    return tuple(server for server in servers if any(listen.socket == socket for listen in server.listens))
 
 
-def default_server(servers: Sequence[Server], socket: tuple[str, int]) -> Server:
+@_CACHED
+def default_server(servers: Servers, socket: tuple[str, int]) -> Server:
     """The one marked so, or the first."""
     marked = (s for s in servers if any(listen.default and listen.socket == socket for listen in s.listens))
     return next(marked, servers[0])
 
 
-def is_tls(servers: Sequence[Server], socket: tuple[str, int]) -> bool:
+@_CACHED
+def is_tls(servers: Servers, socket: tuple[str, int]) -> bool:
     """Whether connections to a socket are encrypted: one ``ssl`` among its servers makes all of it so."""
     return any(listen.tls for server in servers for listen in server.listens if listen.socket == socket)
 
 
-def named(servers: Sequence[Server], host: str) -> tuple[Server, dict[str, str], list[str]] | None:
+@lru_cache(maxsize=256)
+def named(servers: Servers, host: str) -> tuple[Server, dict[str, str], list[str]] | None:
     """The server of a name, with the captures of a regular expression; ``None`` where only the default is left.
 
     Exact names first, then the longest wildcard in front, the longest behind, regular expressions in their order

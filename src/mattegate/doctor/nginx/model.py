@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mattegate.doctor.nginx import firewall, foreign
 from mattegate.doctor.nginx.answer_headers import added
 from mattegate.doctor.nginx.ending import AS_400, End
-from mattegate.doctor.nginx.listening import servers_of
+from mattegate.doctor.nginx.listening import Servers, servers_of
 from mattegate.doctor.nginx.modsecurity.engine import Engines
 from mattegate.doctor.nginx.phases import walk
 from mattegate.doctor.nginx.reading import Opened, open_request, readable_method
@@ -36,7 +36,7 @@ class Model:
         blocks = [directive for directive in tree.directives if directive.name == "http"]
         merged = blocks[0] if blocks else None
         self.http = Scope(merged, None) if merged is not None else None
-        self.servers = servers_of(self.http) if self.http is not None else []
+        self.servers: Servers = servers_of(self.http) if self.http is not None else ()
         self._engines = Engines(tree.rules, whole=tree.whole)
 
     def predict(self, request: Request, around: Surroundings | None = None) -> Prediction:

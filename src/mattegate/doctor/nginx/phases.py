@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx import firewall, foreign, refusing
+from mattegate.doctor.nginx import firewall, foreign, limited, refusing
 from mattegate.doctor.nginx.content import tried
 from mattegate.doctor.nginx.ending import Again, End, finished
 from mattegate.doctor.nginx.handling import content, too_large
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mattegate.doctor.nginx.state import State
 
 _LIMITED: Final = ("limit_req", "limit_conn")
+_UNREACHED: Final = frozenset({"resolver_missing", "upstream_invalid", "upstream_down"})
+"""Why a service was never asked: that is the fault, and not what ``auth_request`` makes of it."""
 
 
 def walk(state: State, refusal: Refusal | None) -> End:
@@ -37,8 +39,13 @@ def walk(state: State, refusal: Refusal | None) -> End:
         except Again as again:
             state.changes -= 1
             if state.changes <= 0:
-                return End(Outcome.ANSWERS, 500, "redirect_cycle")
+                return End(Outcome.ANSWERS, 500, "redirect_cycle", _leading_back(state))
             begin = partial(_elsewhere, state, again)
+
+
+def _leading_back(state: State) -> Directive:
+    """The line that sends a request round in circles: ``try_files``, or else the block it comes back to."""
+    return next(iter(state.scope.own("try_files")), state.scope.directive)
 
 
 def _at_once(refusal: Refusal) -> End:
@@ -85,7 +92,7 @@ def _from_search(state: State) -> End:
             return _judged(state)
         state.changes -= 1
         if state.changes <= 0:
-            return End(Outcome.ANSWERS, 500, "rewrite_cycle")
+            return End(Outcome.ANSWERS, 500, "rewrite_cycle", state.moved)
 
 
 def _from_location(state: State) -> End:
@@ -100,7 +107,7 @@ def _from_location(state: State) -> End:
     if not result.moved:
         return _judged(state)
     state.changes -= 1
-    return _from_search(state) if state.changes > 0 else End(Outcome.ANSWERS, 500, "rewrite_cycle")
+    return _from_search(state) if state.changes > 0 else End(Outcome.ANSWERS, 500, "rewrite_cycle", state.moved)
 
 
 def _returned(result: Returned) -> End:
@@ -153,7 +160,8 @@ def _judged(state: State) -> End:
     if (refused := firewall.body(state)) is not None:
         return refused
     for line in state.scope.inherited(*_LIMITED):
-        state.step("preaccess", f"{line.text} counts this request", line)
+        if limited.counts(line, state):
+            state.step("preaccess", f"{line.text} counts this request", line)
     if state.main:
         word = refusing.judged(state, (refusing.access, refusing.auth_basic, _ask_elsewhere))
         if word.say is Say.REFUSES:
@@ -193,6 +201,8 @@ def _heard(status: int, line: Directive, end: End, scope: Scope) -> Word:
     """What the subrequest's answer means: 2xx lets pass, 401 and 403 are handed on, everything else is a 500."""
     if 200 <= status < 300:
         return Word(Say.PASSES, "auth_request", directive=line)
+    if end.mechanism in _UNREACHED:
+        return Word(Say.REFUSES, end.mechanism, 500, end.directive)
     if end.mechanism == "body_size":  # it has the caller's Content-Length, and the limit of its own location
         return Word(Say.REFUSES, "auth_request_body", 500, end.directive or scope.directive)
     return Word(Say.REFUSES, "auth_request", status if status in {401, 403} else 500, line)

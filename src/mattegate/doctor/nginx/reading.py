@@ -7,12 +7,11 @@ hold, for headers too.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.addresses import parse_address
-from mattegate.doctor.nginx.listening import Server, at_socket, default_server, is_tls, named, sockets
+from mattegate.doctor.nginx.listening import Server, Servers, at_socket, default_server, is_tls, named, sockets
 from mattegate.doctor.nginx.regex import Untranslated
 from mattegate.doctor.nginx.request import Certificate, Headers, Request
 from mattegate.doctor.nginx.sizes import size
@@ -73,7 +72,7 @@ class Opened:
     captures: tuple[str, ...] = ()
 
 
-def open_request(servers: Sequence[Server], request: Request) -> Opened:
+def open_request(servers: Servers, request: Request) -> Opened:
     """Read the head of a request. Raises :class:`Undecided`."""
     request = _with_host(request)
     socket = _socket(servers, request)
@@ -119,14 +118,14 @@ def _with_host(request: Request) -> Request:
     return replace(request, host=host, headers=request.headers[:at] + request.headers[at + 1 :])
 
 
-def _server(here: Sequence[Server], host: str) -> tuple[Server, dict[str, str], list[str]] | None:
+def _server(here: Servers, host: str) -> tuple[Server, dict[str, str], list[str]] | None:
     try:
         return named(here, host)
     except Untranslated as error:
         raise Undecided(str(error)) from error
 
 
-def _socket(servers: Sequence[Server], request: Request) -> tuple[str, int]:
+def _socket(servers: Servers, request: Request) -> tuple[str, int]:
     """The socket a request comes in by, where it does not say: that of the server meant for its host, TLS first."""
     if not servers:
         raise Undecided("there is no server")
@@ -136,12 +135,21 @@ def _socket(servers: Sequence[Server], request: Request) -> tuple[str, int]:
         fitting = by_unix
     if not fitting:
         raise Undecided(f"nothing listens on port {request.port}")
+    fitting = _of_family(fitting, request.client)
     if request.tls is not None:
         fitting = [s for s in fitting if is_tls(at_socket(servers, s), s) is request.tls] or fitting
     return min(fitting, key=lambda socket: _distance(servers, socket, request))
 
 
-def _distance(servers: Sequence[Server], socket: tuple[str, int], request: Request) -> tuple[bool, ...]:
+def _of_family(fitting: list[tuple[str, int]], client: str) -> list[tuple[str, int]]:
+    """The sockets an IPv6 client can come in by, where there are any."""
+    address = parse_address(client)
+    if address is None or address.version != 6:
+        return fitting
+    return [socket for socket in fitting if socket[0].startswith("[")] or fitting
+
+
+def _distance(servers: Servers, socket: tuple[str, int], request: Request) -> tuple[bool, ...]:
     """Less is nearer: a server of that name; one for the client's address family; encrypted; not a Unix socket."""
     here = at_socket(servers, socket)
     host = (request.host or "").partition(":")[0].lower()

@@ -54,6 +54,8 @@ def realip(scope: Scope, state: State) -> None:
     networks = [line.args[0] for line in lines if line.args]
     header = scope.value("real_ip_header", "X-Real-IP").lower()
     if header == "proxy_protocol":
+        if state.scope.inherited("allow", "deny"):
+            raise Undecided("the address in the PROXY protocol header")
         state.unknown.append("the address in the PROXY protocol header")
         return
     if not trusted(state.client, networks):

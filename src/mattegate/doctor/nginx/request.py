@@ -106,6 +106,10 @@ class Hidden:
     mechanism: str
     decided_by: Directive | None
     page: Directive
+    scope: Scope | None = None
+    """The block that refused it."""
+    passed_over: Directive | None = None
+    """The prefix that a regular expression took the request from."""
 
 
 @dataclass(frozen=True, slots=True)

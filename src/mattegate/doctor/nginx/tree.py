@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from mattegate.doctor.nginx.configmap import by_last_part, files_of, main_of
 from mattegate.doctor.nginx.directive import Directive
 from mattegate.doctor.nginx.finding import among, below, nothing_else, text_of
 from mattegate.doctor.nginx.including import Including
@@ -62,6 +63,8 @@ class Tree:
 def read_text(text: str, name: str = "nginx.conf") -> Tree:
     """A pasted configuration, ``nginx -T`` dump or snippet."""
     parts = _dumped(text)
+    if mapped := files_of(text):
+        return _whole(Including(by_last_part(mapped, name)), main_of(mapped), name, "/", pasted=True)
     if not parts:
         return _whole(Including(nothing_else), text, name, "/", pasted=True)
     return _whole(Including(among(parts)), parts[0][1], parts[0][0], str(Path(parts[0][0]).parent), pasted=True)
@@ -73,7 +76,7 @@ def read_file(path: Path, roots: Sequence[Path] = ()) -> Tree:
     Raises ``OSError`` where the file itself cannot be read.
     """
     text = text_of(path)
-    if _dumped(text):
+    if _dumped(text) or files_of(text):
         return read_text(text, str(path))
     allowed = [root.resolve() for root in roots] or [path.resolve().parent]
     return _whole(Including(below(allowed)), text, str(path), str(path.absolute().parent), pasted=False)

@@ -102,6 +102,11 @@ _MECHANISMS: Final[Mapping[str, Layer]] = MappingProxyType(
         "host_doubled": Layer.HOST,
         "index": Layer.FILESYSTEM,
         "file_permission": Layer.FILESYSTEM,
+        "modsecurity_rule": Layer.WAF,
+        "modsecurity_body": Layer.WAF,
+        "resolver_missing": Layer.UPSTREAM_CONNECT,
+        "upstream_invalid": Layer.UPSTREAM_CONNECT,
+        "upstream_down": Layer.UPSTREAM_CONNECT,
     }
 )
 """Where a mechanism of the nginx model refuses; all others are nginx's choice of a location."""

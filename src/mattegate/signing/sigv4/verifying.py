@@ -21,7 +21,7 @@ from mattegate.signing.sigv4.rules import UNSIGNED_PAYLOAD, SigV4Rules
 
 _DUMMY: Final = bytes(32)
 _UNKNOWN: Final = Verdict("signature.unknown_key", {"aws": "The security token included in the request is invalid."})
-_UNREAD: Final = Verdict("signature.body_unread")
+_UNREAD: Final = Verdict("internal.error", {"problem": "a signature over the body was verified before it was read"})
 
 
 def verify(

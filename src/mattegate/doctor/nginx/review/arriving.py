@@ -10,6 +10,7 @@ from mattegate.doctor.answer import Certainty
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.proxying import uri_part
 from mattegate.doctor.nginx.request import Outcome, Prediction
+from mattegate.doctor.nginx.review.slashes import glued
 from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
 from mattegate.doctor.nginx.values import has_variables, variables_in
 
@@ -117,13 +118,27 @@ def _path(prediction: Prediction, upstream: Upstream, uri: str) -> Iterator[Clue
             better = f"proxy_pass {_CONSTANT_PATH.sub('', line.args[0])}$request_uri;"
             yield _clue("proxy_pass.variable_drops_path", Certainty.LIKELY, prediction, line, uri=uri, better=better)
         return
+    if not path.startswith("/") and prediction.moved is not None:
+        yield _clue("rewrite.slash_lost", Certainty.PROVEN, prediction, prediction.moved, uri=uri)
+        return
     if prediction.moved is not None and _API.match(request.path) and not _API.match(path):
         yield _stripped(prediction, upstream, prediction.moved, uri, better="without this rewrite")
         return
     name = prediction.location.args[-1] if prediction.location is not None and prediction.location.args else ""
+    if _is_glued(prediction, name, part):
+        better = f"proxy_pass {line.args[0]}/;"
+        yield _clue("proxy_pass.path_glued", Certainty.LIKELY, prediction, line, uri=uri, better=better)
+        return
     known = _VERSION.match(name) or request.path in _KNOWN_ROUTES
     if part == "/" and known and not path.startswith(name):
         yield _stripped(prediction, upstream, line, uri, better=f"proxy_pass {line.args[0].removesuffix('/')};")
+
+
+def _is_glued(prediction: Prediction, name: str, part: str) -> bool:
+    """Whether the rest of the path is put right behind a word of ``proxy_pass``, without a slash between them."""
+    return (
+        prediction.moved is None and "?" not in part and glued(name, part) and len(prediction.request.path) > len(name)
+    )
 
 
 def _stripped(prediction: Prediction, upstream: Upstream, line: Directive, uri: str, *, better: str) -> Clue:

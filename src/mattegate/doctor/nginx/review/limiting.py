@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.answer import Certainty
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.addresses import parse_address
+from mattegate.doctor.nginx.limited import option, zone_of
+from mattegate.doctor.nginx.mapping import definition_in
 from mattegate.doctor.nginx.request import Outcome, Prediction
 from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
-from mattegate.doctor.nginx.values import variables_in
+from mattegate.doctor.nginx.values import has_variables, variables_in
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _SAME_FOR_ALL: Final = frozenset(
     {"server_name", "host", "http_host", "server_addr", "server_port", "scheme", "uri", "request_uri", "request_method"}
 )
+_NO_ROWS: Final = frozenset({"include", "proxy", "delete"})
 _RATE: Final = re.compile(r"^rate=(\d+)r/([sm])$")
 _FEW_A_MINUTE: Final = 60
 """A rate at which the second of two calls in a row is refused, unless a burst is allowed."""
@@ -34,42 +37,52 @@ def limits(prediction: Prediction, http: Scope) -> Iterator[Clue]:
     """The limits that hold where the request ends, if they are tight."""
     if prediction.scope is None or prediction.outcome is not Outcome.FORWARDS:
         return
-    for line in prediction.scope.inherited("limit_req"):
-        zone = _zone(http, "limit_req_zone", _option(line, "zone"))
-        if zone is not None and _rate_is_tight(line, zone):
-            yield _clue("limit_req.exceeded", prediction, line, zone, rate=_option(zone, "rate"))
-    for line in prediction.scope.inherited("limit_conn"):
-        zone = _zone(http, "limit_conn_zone", line.args[0] if line.args else "")
-        if zone is not None and _connections_are_tight(line, zone, prediction):
+    for line in _counting(prediction):
+        zone = zone_of(http, line)
+        if zone is None or not zone.args:
+            continue
+        shared = _shared(zone, http)
+        if line.name == "limit_req" and _rate_is_tight(line, zone, shared=shared):
+            yield _clue("limit_req.exceeded", prediction, line, zone, rate=option(zone, "rate"))
+        if line.name == "limit_conn" and _connections_are_tight(line, zone, prediction, shared=shared):
             yield _clue("limit_conn.exceeded", prediction, line, zone)
 
 
-def _option(line: Directive, name: str) -> str:
-    return next((arg.removeprefix(f"{name}=") for arg in line.args if arg.startswith(f"{name}=")), "").partition(":")[0]
+def _counting(prediction: Prediction) -> Iterator[Directive]:
+    """The limits that counted the request."""
+    for step in prediction.steps:
+        if step.phase == "preaccess" and step.directive is not None:
+            yield step.directive
 
 
-def _zone(http: Scope, kind: str, name: str) -> Directive | None:
-    return next((zone for zone in http.own(kind) if name and _option(zone, "zone") == name), None)
-
-
-def _shared(zone: Directive) -> bool:
+def _shared(zone: Directive, http: Scope) -> bool:
     """Whether all callers are counted together."""
-    return _SAME_FOR_ALL.issuperset(variables_in(zone.args[0]))
+    return all(name in _SAME_FOR_ALL or _is_constant(name, http) for name in variables_in(zone.args[0]))
 
 
-def _rate_is_tight(line: Directive, zone: Directive) -> bool:
+def _is_constant(name: str, http: Scope) -> bool:
+    """Whether a table gives everybody that it gives anything the same words."""
+    block = definition_in(http, name)
+    if block is None or block.name not in {"map", "geo"}:
+        return False
+    rows = [row for row in block.children if row.args and row.name not in _NO_ROWS]
+    given = {row.args[0] for row in rows if row.args[0]}
+    return len(given) == 1 and not any(map(has_variables, given))
+
+
+def _rate_is_tight(line: Directive, zone: Directive, *, shared: bool) -> bool:
     found = next((found for arg in zone.args if (found := _RATE.match(arg)) is not None), None)
     if found is None:
         return False
     a_minute = int(found[1]) * (60 if found[2] == "s" else 1)
-    burst = _option(line, "burst")
+    burst = option(line, "burst")
     room = int(burst) if burst.isdecimal() else 0
-    return (a_minute <= _FEW_A_MINUTE and room == 0) or (_shared(zone) and a_minute + room <= _SHARED_RATE)
+    return (a_minute <= _FEW_A_MINUTE and room == 0) or (shared and a_minute + room <= _SHARED_RATE)
 
 
-def _connections_are_tight(line: Directive, zone: Directive, prediction: Prediction) -> bool:
+def _connections_are_tight(line: Directive, zone: Directive, prediction: Prediction, *, shared: bool) -> bool:
     most = int(line.args[1]) if len(line.args) > 1 and line.args[1].isdecimal() else 0
-    if _shared(zone):
+    if shared:
         return 0 < most <= _SHARED_CONNECTIONS
     by_address = {"binary_remote_addr", "remote_addr"} & set(variables_in(zone.args[0]))
     address = parse_address(prediction.client)

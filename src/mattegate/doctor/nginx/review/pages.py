@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.answer import Certainty
@@ -69,6 +70,7 @@ def _behind(preflight: Request) -> Request:
 _VALUE: Final = {"content-type": "application/json", "authorization": "Bearer x"}
 
 
+@lru_cache(maxsize=8)
 def _takes_part(http: Scope) -> bool:
     return any(_sets(line, _ALLOW_ORIGIN) for line in http.directive.walk())
 
@@ -77,9 +79,13 @@ def _joins(prediction: Prediction) -> bool:
     """Whether a line that stands around this request, or in the location it was meant for, has to do with CORS."""
     if prediction.scope is None:
         return True
-    around = [line for level in prediction.scope.upwards() for line in _beneath(level.directive)]
-    meant = list(prediction.passed_over.walk()) if prediction.passed_over is not None else []
-    return any(_sets(line, _ALLOW_ORIGIN) for line in (*around, *meant))
+    meant = prediction.passed_over.walk() if prediction.passed_over is not None else ()
+    return any(map(_has_to_do, prediction.scope.upwards())) or any(_sets(line, _ALLOW_ORIGIN) for line in meant)
+
+
+@lru_cache(maxsize=4_096)
+def _has_to_do(level: Scope) -> bool:
+    return any(_sets(line, _ALLOW_ORIGIN) for line in _beneath(level.directive))
 
 
 def _beneath(block: Directive) -> Iterator[Directive]:

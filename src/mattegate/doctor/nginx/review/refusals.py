@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from mattegate.doctor.nginx.files import native
 from mattegate.doctor.nginx.mapping import definition_in
 from mattegate.doctor.nginx.request import Certificate, Outcome, Prediction
 from mattegate.doctor.nginx.review.firewalled import MECHANISMS, firewalled, shown
+from mattegate.doctor.nginx.review.slashes import glued_alias
 from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
 from mattegate.doctor.nginx.values import Undecided, variables_in
 from mattegate.doctor.redact import clean
@@ -36,7 +38,7 @@ def refusal(prediction: Prediction, http: Scope) -> Clue | None:
     if mechanism in MECHANISMS and line is not None:
         return _by_firewall(prediction, status, line)
     maker = _slash if status is not None and status < 400 else _MAKERS.get(mechanism, _missing)
-    cause, facts, lines = maker(prediction, http, status, line)
+    cause, facts, lines = maker(_where_refused(prediction), http, status, line)
     return Clue(
         cause=cause,
         certainty=Certainty.PROVEN,
@@ -68,13 +70,27 @@ def _seen(prediction: Prediction) -> tuple[int | None, str, Directive | None] | 
     """What refused: the first refusal, where an ``error_page`` stands in front of it."""
     hidden = prediction.hidden
     sent_on = prediction.outcome is Outcome.FORWARDS and prediction.status is None
-    if hidden is not None and hidden.status not in _HARMLESS and not sent_on:
+    if hidden is not None and not sent_on and (hidden.status not in _HARMLESS or prediction.status == hidden.status):
         return hidden.status, hidden.mechanism, hidden.decided_by
     if prediction.outcome is Outcome.DROPS:
         return None if prediction.decided_by is None else (444, "return", prediction.decided_by)
     if prediction.outcome is not Outcome.ANSWERS:
         return None
     return prediction.status, prediction.mechanism, prediction.decided_by
+
+
+def _where_refused(prediction: Prediction) -> Prediction:
+    """The prediction as it stood when an ``error_page`` came in; as it is where none did."""
+    hidden = prediction.hidden
+    if hidden is None or hidden.scope is None or hidden.status in _HARMLESS - {prediction.status}:
+        return prediction
+    location = hidden.scope.location
+    return replace(
+        prediction,
+        scope=hidden.scope,
+        location=location.directive if location is not None else None,
+        passed_over=hidden.passed_over,
+    )
 
 
 def _loses_the_body(prediction: Prediction, status: int) -> bool:
@@ -271,12 +287,19 @@ def _strange_host(prediction: Prediction, http: Scope) -> bool:
 def shadowed(prediction: Prediction) -> bool:
     """Whether a regular expression took the request from a location that would have passed it on."""
     over = prediction.passed_over
-    return over is not None and over.args[-1:] != ("/",) and any(over.named("proxy_pass"))
+    return over is not None and over.args[-1:] != ("/",) and _passes_on(prediction)
+
+
+def _passes_on(prediction: Prediction) -> bool:
+    """Whether the location that a regular expression took the request from would have passed it on."""
+    return prediction.passed_over is not None and any(prediction.passed_over.named("proxy_pass"))
 
 
 def _missing(prediction: Prediction, http: Scope, status: int | None, line: Directive | None) -> Made:
-    if shadowed(prediction) and prediction.passed_over is not None and prediction.location is not None:
+    if _passes_on(prediction) and prediction.location is not None:
         return _shadow(prediction, status)
+    if line is not None and glued_alias(line, prediction.location):
+        return "alias.glued", _facts(prediction, line, status, better=f"{line.args[0]}/"), (line,)
     if _strange_host(prediction, http):
         return "host.unknown", _facts(prediction, line, status), (prediction.server, line)
     if prediction.request.method not in {"GET", "HEAD"}:

@@ -11,11 +11,11 @@ from mattegate.doctor.nginx.review.stopping import stopped
 if TYPE_CHECKING:
     from mattegate.doctor.clue import Clue
     from mattegate.doctor.nginx.directive import Directive
-    from mattegate.doctor.nginx.listening import Server
+    from mattegate.doctor.nginx.listening import Servers
     from mattegate.doctor.nginx.tree import Tree
 
 
-def two_defaults(servers: list[Server]) -> Iterator[Clue]:
+def two_defaults(servers: Servers) -> Iterator[Clue]:
     """A second ``default_server`` at the same address and port."""
     first: dict[tuple[str, int], Directive] = {}
     for server in servers:
@@ -34,7 +34,7 @@ def _shown(socket: tuple[str, int]) -> str:
     return f"{'0.0.0.0' if address == '*' else address}:{port}"  # noqa: S104 - a name, nothing is bound
 
 
-def without_certificate(tree: Tree, servers: list[Server]) -> Iterator[Clue]:
+def without_certificate(tree: Tree, servers: Servers) -> Iterator[Clue]:
     """A socket with ``ssl`` whose default server has no certificate; said only where everything was read."""
     if not tree.whole or tree.unread:
         return

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.answer import Certainty, Culprit
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.addresses import parse_network
+from mattegate.doctor.nginx.review.slashes import glued_aliases
 from mattegate.doctor.nginx.review.starting import refused, refused_rules
 from mattegate.doctor.nginx.review.words import ORIGIN, culprit, place
 from mattegate.doctor.nginx.values import has_variables
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
-    from mattegate.doctor.nginx.listening import Server
+    from mattegate.doctor.nginx.listening import Servers
     from mattegate.doctor.nginx.scope import Scope
     from mattegate.doctor.nginx.tree import Tree
 
 _LIMITS: Final = {"limit_req": "limit_req_zone", "limit_conn": "limit_conn_zone"}
 
 
-def standing(tree: Tree, http: Scope | None, servers: list[Server]) -> Iterator[Clue]:
+def standing(tree: Tree, http: Scope | None, servers: Servers) -> Iterator[Clue]:
     """Everything that needs no request to be seen."""
     for problem in tree.faults:
         facts = {"problem": problem.says, "place": f"{problem.file}:{problem.line}"}
@@ -40,6 +41,7 @@ def standing(tree: Tree, http: Scope | None, servers: list[Server]) -> Iterator[
         yield from _disguised(scope)
         yield from _any_opens(scope)
         yield from _allow_alone(scope)
+        yield from glued_aliases(scope)
 
 
 def _every(scopes: Iterator[Scope]) -> Iterator[Scope]:

@@ -24,7 +24,7 @@ from mattegate.doctor.nginx.values import has_variables
 if TYPE_CHECKING:
     from mattegate.doctor.clue import Clue
     from mattegate.doctor.nginx.directive import Directive
-    from mattegate.doctor.nginx.listening import Server
+    from mattegate.doctor.nginx.listening import Servers
     from mattegate.doctor.nginx.scope import Scope
     from mattegate.doctor.nginx.tree import Tree
 
@@ -73,7 +73,7 @@ def _meant(name: str) -> str | None:
     return next(iter(get_close_matches(name, _USUAL, 1, _NEARLY)), None) if len(name) > _SHORTEST else None
 
 
-def refused(tree: Tree, http: Scope, servers: list[Server]) -> Iterator[Clue]:
+def refused(tree: Tree, http: Scope, servers: Servers) -> Iterator[Clue]:
     """The lines at which nginx stops."""
     yield from misspelled(http)
     yield from misplaced(http.directive)
