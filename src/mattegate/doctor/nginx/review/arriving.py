@@ -42,6 +42,7 @@ def losses(prediction: Prediction) -> Iterator[Clue]:
     if prediction.outcome is not Outcome.FORWARDS or upstream is None or upstream.directive.name != "proxy_pass":
         return
     yield from _headers(prediction, upstream)
+    yield from _body(prediction)
     yield from _outer_headers(prediction, upstream)
     if upstream.uri is not None:
         yield from _path(prediction, upstream, upstream.uri)
@@ -76,6 +77,18 @@ def _headers(prediction: Prediction, upstream: Upstream) -> Iterator[Clue]:
         for line in prediction.scope.inherited("proxy_set_header"):
             if line.args and line.args[0].lower() == name.lower():
                 yield _clue("authorization.cleared", Certainty.PROVEN, prediction, line, header=name)
+
+
+def _body(prediction: Prediction) -> Iterator[Clue]:
+    """A location of its own, and none that only asks for permission, whose requests arrive without their bodies."""
+    assert prediction.scope is not None
+    lines = prediction.scope.inherited("proxy_pass_request_body")
+    if not prediction.request.body_bytes or not lines or lines[-1].args != ("off",):
+        return
+    asked_by = prediction.server.walk() if prediction.server is not None else ()
+    paths = {line.args[0] for line in asked_by if line.name == "auth_request" and line.args}
+    if prediction.request.path not in paths:
+        yield _clue("body.not_passed", Certainty.LIKELY, prediction, lines[-1], bytes=prediction.request.body_bytes)
 
 
 def _outer_headers(prediction: Prediction, upstream: Upstream) -> Iterator[Clue]:

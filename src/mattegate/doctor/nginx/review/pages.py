@@ -34,7 +34,10 @@ _CREDENTIALS: Final = "access-control-allow-credentials"
 def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator[Clue]:
     """What stops a page that makes this request; nothing where it has no ``Origin``, or CORS is done elsewhere."""
     origin = request.header("Origin")
-    if origin is None or model.http is None or not _takes_part(model.http):
+    if origin is None or model.http is None:
+        return
+    if not _takes_part(model.http):
+        yield from _taken_away(model.predict(request, around))
         return
     if request.method == "OPTIONS":
         request = _behind(request)
@@ -43,7 +46,10 @@ def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator
         return
     asking = replace(request, method="OPTIONS", headers=preflight_headers(page), body_bytes=0, label="preflight")
     before, after = model.predict(asking, around), model.predict(request, around)
-    if UNKNOWN in str((before.headers, after.headers)) or not (_joins(before) or _joins(after)):
+    if not (_joins(before) or _joins(after)):
+        yield from _taken_away(after)
+        return
+    if UNKNOWN in str((before.headers, after.headers)):
         return
     judged = judge_exchange(page, _answer(before), _answer(after))
     if not judged.allowed and judged.code and (before if judged.stage is Stage.PREFLIGHT else after).outcome in _SURE:
@@ -186,6 +192,21 @@ def _why_missing(scope: Scope, prediction: Prediction) -> tuple[str, list[Direct
         if _sets(line, _ALLOW_ORIGIN)
     ]
     return ("cors.only_in_preflight", in_if[:1]) if in_if else ("cors.no_allow_origin", [])
+
+
+def _taken_away(prediction: Prediction) -> Iterator[Clue]:
+    """A line that takes the application's own header away, where none is put in its place."""
+    scope = prediction.scope
+    if prediction.outcome is not Outcome.FORWARDS or scope is None or prediction.request.method == "OPTIONS":
+        return
+    hiding = scope.inherited("proxy_hide_header")
+    line = next((line for line in hiding if line.args[:1] and line.args[0].lower() == _ALLOW_ORIGIN), None)
+    if line is None:
+        return
+    request = prediction.request
+    facts = facts_of(line, request, origin=request.header("Origin") or "")
+    evidence = (f"{line.text} ({place(line)}) takes the application's own header away, and no add_header sets one",)
+    yield Clue("cors.no_allow_origin", Certainty.LIKELY, ORIGIN, evidence, facts, asked(request), culprit=culprit(line))
 
 
 def _not_always(prediction: Prediction) -> Iterator[Clue]:

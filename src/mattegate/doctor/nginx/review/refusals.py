@@ -303,7 +303,8 @@ def _missing(prediction: Prediction, http: Scope, status: int | None, line: Dire
     if _strange_host(prediction, http):
         return "host.unknown", _facts(prediction, line, status), (prediction.server, line)
     if prediction.request.method not in {"GET", "HEAD"}:
-        return "location.not_proxied", _facts(prediction, line, status), (prediction.location or prediction.server,)
+        at = line if line is not None and line.name == "try_files" else prediction.location or prediction.server
+        return "location.not_proxied", _facts(prediction, line, status), (at,)
     return "location.missing", _facts(prediction, line, status), (line or prediction.location or prediction.server,)
 
 

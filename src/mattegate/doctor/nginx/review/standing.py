@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.answer import Certainty, Culprit
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.addresses import parse_network
+from mattegate.doctor.nginx.review.nesting import misnested
 from mattegate.doctor.nginx.review.slashes import glued_aliases
 from mattegate.doctor.nginx.review.starting import refused, refused_rules
 from mattegate.doctor.nginx.review.words import ORIGIN, culprit, place
@@ -29,7 +30,10 @@ def standing(tree: Tree, http: Scope | None, servers: Servers) -> Iterator[Clue]
         evidence = (f"{problem.says} ({problem.file}:{problem.line})",)
         place_of = (Culprit(problem.file, problem.line, problem.text),) if problem.line else ()
         yield Clue("config.refused", Certainty.PROVEN, ORIGIN, evidence, facts, culprit=place_of)
-    if http is None or tree.faults:  # what nginx does not read is nobody's rule
+    if http is None:
+        return
+    if tree.faults:  # what nginx does not read is nobody's rule; where a brace is lost it stops before it reads that
+        yield from misnested(http.directive)
         return
     yield from refused(tree, http, servers)
     yield from refused_rules(tree)

@@ -16,8 +16,11 @@ from mattegate.doctor.nginx.names import NAMES
 from mattegate.doctor.nginx.proxying import uri_part
 from mattegate.doctor.nginx.review.contexts import misplaced
 from mattegate.doctor.nginx.review.defined import undefined
+from mattegate.doctor.nginx.review.nesting import misnested
+from mattegate.doctor.nginx.review.patterns import broken_patterns
 from mattegate.doctor.nginx.review.sockets import two_defaults, without_certificate
 from mattegate.doctor.nginx.review.stopping import stopped, written
+from mattegate.doctor.nginx.review.twice import named_twice
 from mattegate.doctor.nginx.review.values import misvalued
 from mattegate.doctor.nginx.values import has_variables
 
@@ -78,6 +81,9 @@ def refused(tree: Tree, http: Scope, servers: Servers) -> Iterator[Clue]:
     yield from misspelled(http)
     yield from misplaced(http.directive)
     yield from misvalued(http.directive)
+    yield from misnested(http.directive)
+    yield from broken_patterns(http.directive)
+    yield from named_twice(http)
     yield from two_defaults(servers)
     yield from without_certificate(tree, servers)
     yield from undefined(tree, http)
