@@ -21,6 +21,8 @@ from mattegate.signing.keys import BODY_LENGTH, SIGNING_PREFIX, id_of
 MOST: Final = 32_000_000
 """Bytes of one file; nothing that a test's server writes is larger."""
 _LOGS: Final = ("*.log", "log", "crash*", "core", "core.*")
+_DIFFERENT: Final = 12
+"""Fewer different bytes than these are no secret, and the product takes none such."""
 _GIVEN: Final = frozenset({"secrets", FIRST_KEY})
 """Where secrets belong."""
 
@@ -88,9 +90,12 @@ def _secrets_of(home: Path) -> dict[str, tuple[bytes, ...]]:
 
 
 def _spellings(text: bytes) -> tuple[bytes, ...]:
+    """How a secret may be written; not at all where it is none, but the placeholder of a test (``aaaa…``)."""
     if not re.fullmatch(rb"[0-9A-Fa-f]{64}", text):
-        return (text,)
+        return (text,) if len(set(text)) >= _DIFFERENT else ()
     raw = bytes.fromhex(text.decode())
+    if len(set(raw)) < _DIFFERENT:
+        return ()
     bare = (spelled.rstrip(b"=") for spelled in (b64encode(raw), urlsafe_b64encode(raw)))
     return tuple(dict.fromkeys((text.lower(), text.upper(), raw, *bare)))
 

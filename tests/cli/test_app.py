@@ -72,6 +72,15 @@ def test_the_version_is_answered_without_importing_anything_heavy() -> None:
     assert call(real("--home", "/nowhere", "--version")).out == f"mattegate {__version__}\n"
 
 
+def test_the_doctor_waits_for_nothing_else_of_the_product() -> None:
+    """It is asked where something is broken, and reads no configuration of its own."""
+    code = (
+        "import sys; from mattegate.cli import main; main(['doctor', 'causes', 'body.too_large']); "
+        "print('HEAVY', *sorted({'typer', 'rich', 'pydantic', 'numpy', 'cryptography', 'fastapi'} & set(sys.modules)))"
+    )
+    assert call([sys.executable, "-c", code]).out.endswith("HEAVY\n")
+
+
 def test_help_imports_neither_pixels_nor_the_web() -> None:
     """Whoever reads the help waits for none of it."""
     code = (

@@ -90,12 +90,21 @@ def test_an_idempotency_key_does_not_open_a_replayed_signature(meter: SqliteMete
 
 
 def test_a_nonce_is_remembered_until_it_is_too_old_to_be_sent(meter: SqliteMeter) -> None:
-    """Sweeping forgets it only after the time from which its age refuses it."""
+    """Sweeping forgets it only after the time from which its age refuses it; another of that name is new then."""
     meter.claim(claim(1))
     meter.sweep(NOW + 299)
     assert meter.claim(claim(2)).conflict == "signature.replayed"
     meter.sweep(NOW + 301)
-    assert meter.claim(claim(3)).conflict == ""
+    assert meter.claim(claim(3, uses=(replace(NONCE, until=NOW + 600),))).conflict == ""
+
+
+def test_a_captured_request_whose_body_comes_slowly_outlasts_no_nonce(meter: SqliteMeter) -> None:
+    """Its head was judged in time, and by its claim the nonce is swept: what may be forgotten counts as used."""
+    meter.claim(claim(1))
+    meter.sweep(NOW + 301)
+    assert meter.claim(claim(2)).conflict == "signature.replayed"
+    meter.sweep(NOW)  # the clock was wrong, and was put right
+    assert meter.claim(claim(3, uses=(replace(NONCE, value="n-2"),))).conflict == ""
 
 
 def test_a_restart_forgets_no_nonce(tmp_path: Path) -> None:

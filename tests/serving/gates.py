@@ -17,8 +17,10 @@ from mattegate.ledger.meter_memory import MemoryMeter
 from mattegate.ledger.records_memory import MemoryRecords
 from mattegate.ledger.usage_book import UsageBook
 from mattegate.serving.gatehouse import Gatehouse, GateParts
+from mattegate.serving.proving.signatures import SignatureProver
 from mattegate.serving.rulekeeper import RuleKeeper
-from mattegate.vocabulary.secrets import Pepper, Peppers
+from mattegate.vocabulary.facts import FactName
+from mattegate.vocabulary.secrets import KeyEncryptionKeys, Pepper, Peppers
 
 PEPPERS = Peppers((Pepper(1, bytes(range(32))),))
 SEAL_KEY = bytes(range(1, 33))
@@ -42,12 +44,12 @@ class MemoryGate:
 
 
 @contextmanager
-def memory_gate(settings: Settings) -> Iterator[MemoryGate]:
-    """A gate by these settings for the length of the block."""
+def memory_gate(settings: Settings, *, keks: KeyEncryptionKeys | None = None) -> Iterator[MemoryGate]:
+    """A gate by these settings for the length of the block; with ``keks`` it judges signatures too."""
     control, records = MemoryControl(), MemoryRecords(seal_key=SEAL_KEY, unproven_bytes=10_000_000)
     meter = MemoryMeter()
     rules = build_rulebook(settings).credential
-    desk = Desk(control, peppers=PEPPERS, rules=rules, tiers={tier.name for tier in settings.tiers})
+    desk = Desk(control, peppers=PEPPERS, rules=rules, tiers={tier.name for tier in settings.tiers}, keks=keks)
     with ThreadPoolExecutor(1) as thread:
         parts = GateParts(
             rules=RuleKeeper(settings, records.keep_rulebook),
@@ -58,5 +60,6 @@ def memory_gate(settings: Settings) -> Iterator[MemoryGate]:
             records=records,
             used_keys=LastUsed(control),
             thread=thread,
+            provers={FactName.SIGNATURE: SignatureProver(keks)} if keks else {},
         )
         yield MemoryGate(Gatehouse(parts), desk, control, meter, records, UsageBook(meter.database))

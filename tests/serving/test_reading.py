@@ -27,9 +27,17 @@ def read(*headers: tuple[bytes, bytes], path: str = "/v1/remove-bg", query: byte
 
 
 def test_what_a_proxy_received_is_kept_beside_what_arrived() -> None:
-    """``proxy_set_header X-Original-URI $request_uri``: the path before it was rewritten, which nothing is decided by."""
+    """``proxy_set_header X-Original-URI $request_uri``: the path before it was rewritten, which decides nothing."""
     attempt = read((b"x-original-uri", b"/api/bg/v1/remove-bg?size=full")).attempt
-    assert (attempt.original_uri, attempt.path) == ("/api/bg/v1/remove-bg?size=full", "/v1/remove-bg")
+    assert (attempt.original_uri, attempt.path) == ("/api/bg/v1/remove-bg?size=<present, 4 bytes>", "/v1/remove-bg")
+
+
+def test_a_presigned_address_is_no_more_kept_than_the_query_that_it_came_with() -> None:
+    """Its signature is good for days, to whoever reads it."""
+    sent = b"/v1/whoami?X-Amz-Signature=5d41402abc4b2a76&X-Amz-Security-Token=verysecret"
+    attempt = read((b"x-original-uri", sent)).attempt
+    assert "5d41402abc4b2a76" not in attempt.original_uri
+    assert "verysecret" not in repr(attempt)
 
 
 def test_a_key_in_the_original_path_is_hidden_as_anywhere() -> None:

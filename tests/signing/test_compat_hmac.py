@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mattegate.signing import hmac_signature
 from mattegate.signing.compat_hmac import BodyMac, UnsafeBodyTimestampSecret, check_head, read, sign, verify
 from mattegate.signing.key_material import HmacSecret, KeyMaterialError
-from mattegate.signing.message import BodyCover, Message, Stated, Verdict
+from mattegate.signing.message import BodyCover, Message, Stated, Verdict, one_time
 
 NOW = 1_700_000_000
 TEXT = "the secret of this form"
@@ -63,14 +63,14 @@ def test_pictures_are_signed_as_bytes() -> None:
 
 
 def test_what_it_states() -> None:
-    """It is its own nonce, and nothing can be said before the whole body is there."""
+    """Its hash is its nonce, and nothing can be said before the whole body is there."""
     signature = document_signature("x", TEXT, NOW)
     stated = read(sent(signature, str(NOW)))
     assert isinstance(stated, Stated)
     assert (stated.scheme, stated.key_id, stated.nonce, stated.body) == (
         "compat-hmac",
         "key-1",
-        signature,
+        one_time(signature),
         BodyCover.WHOLE,
     )
     assert stated.covered == ()

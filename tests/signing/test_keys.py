@@ -161,8 +161,8 @@ def test_secrets_are_not_printed() -> None:
     """Neither a key nor a pepper shows in a log line or a traceback that prints its value."""
     minted = mint("sk_prod_", seeded(b"1"))
     assert minted.text[-20:] not in repr(minted)
-    assert repr(PEPPER) == "Pepper(version=1)"
-    assert repr(Peppers((PEPPER,))) == "Peppers(all=(Pepper(version=1),))"
+    assert repr(PEPPER) == "VersionedSecret(version=1)"
+    assert repr(Peppers((PEPPER,))) == "VersionedSecrets(all=(VersionedSecret(version=1),))"
 
 
 def test_the_newest_pepper_is_current_and_old_ones_stay() -> None:
@@ -171,12 +171,12 @@ def test_the_newest_pepper_is_current_and_old_ones_stay() -> None:
     peppers = Peppers((second, PEPPER))
     assert peppers.current is second
     assert peppers.of(1) is PEPPER
-    with pytest.raises(KeyError, match="pepper 3"):
+    with pytest.raises(KeyError, match="version 3"):
         peppers.of(3)
 
 
 @pytest.mark.parametrize("peppers", [(), (PEPPER, Pepper(1, b""))])
 def test_there_is_one_pepper_of_a_version(peppers: tuple[Pepper, ...]) -> None:
     """No pepper, or two that claim to be the same one, is a bug of whoever put them together."""
-    with pytest.raises(ValueError, match="pepper"):
+    with pytest.raises(ValueError, match="secret"):
         Peppers(peppers)

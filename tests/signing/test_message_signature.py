@@ -172,6 +172,14 @@ def test_writing_needs_a_nonce() -> None:
     assert judged(signed(GET, nonce="")).good
 
 
+@pytest.mark.parametrize("method", ["MOVE", "PURGE", "get", "QUERY"])
+def test_a_method_that_nobody_here_knows_needs_a_nonce(method: str) -> None:
+    """What an upstream does for it, it would do again."""
+    assert judged(signed(replace(GET, method=method), nonce="")) == Verdict(
+        "signature.incomplete", {"missing": "nonce"}
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "part"),
     [

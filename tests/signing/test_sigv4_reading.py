@@ -36,6 +36,7 @@ def test_a_header_states_everything_but_the_proof() -> None:
     assert stated.covered == ("content-type", "host", "x-amz-content-sha256", "x-amz-date")
     assert (stated.body, stated.digest) == (BodyCover.DIGEST, DIGEST)
     assert len(stated.nonce) == 64
+    assert stated.nonce not in repr(signed())  # which would be a presigned address, to whoever reads records
     assert stated.particulars == {
         "date": "20260724T120000Z",
         "day": "20260724",

@@ -402,7 +402,10 @@ def test_the_document_goes_with_the_key_beside_it(gate: Gate) -> None:
     own = signer(gate, "document signer", identity=owner, scheme="compat-hmac")
     sent = WAYS["the document"].make(own, now())
     nameless = tuple(pair for pair in sent.headers if pair[0] != "X-Key-Id")
-    assert answered(gate, replace(sent, headers=(*nameless, *bearer(key.text).items()))).status_code == 200
+    unnamed = replace(sent, headers=(*nameless, *bearer(key.text).items()))
+    assert answered(gate, unnamed).status_code == 200
+    named = replace(sent, headers=(*sent.headers, *bearer(key.text).items()))
+    assert told(answered(gate, named)) == (403, "signature.replayed")  # that name is not signed, and makes it no other
 
 
 def _together(key: str, who: Signer) -> str:

@@ -35,7 +35,19 @@ def _run(argv: Sequence[str]) -> int:
 def _doctor(argv: Sequence[str]) -> int:
     from mattegate.doctor.__main__ import main as doctor  # noqa: PLC0415 - it needs nothing else of the product
 
-    return doctor(argv, prog="mattegate doctor")
+    try:
+        return doctor(argv, prog="mattegate doctor")
+    except Exception as error:  # noqa: BLE001 - told as every command tells it
+        return _tell(error)
+
+
+def _tell(error: Exception) -> int:
+    from mattegate.cli import rendering  # noqa: PLC0415
+    from mattegate.vocabulary.refusal import Refusal  # noqa: PLC0415
+
+    refusal = Refusal("internal.error", problem=f"{type(error).__name__}: {error}")
+    rendering.tell_refusal(refusal)
+    return rendering.exit_code_of(refusal)
 
 
 def _print_version() -> int:

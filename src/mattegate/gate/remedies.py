@@ -165,7 +165,7 @@ def _identity_state(_: Situation, __: Finding) -> Iterator[Idea]:
 def _environment(now: Situation, finding: Finding) -> Iterator[Idea]:
     environment = str(finding.facts["environment"])
     changes = {"rulebook.credential.environments+": environment}
-    if now.attempt.credentials[0].flaw is Flaw.ENVIRONMENT:
+    if any(presented.flaw is Flaw.ENVIRONMENT for presented in now.attempt.credentials[:1]):
         changes["attempt.credentials.0.flaw"] = ""  # by those rules, its looks would have been right
     yield f"this server served {environment}", changes
     yield from _credential(now, finding)

@@ -17,6 +17,9 @@ def ended_finding(layer: str, case: Case, key: KeyView) -> Finding | None:
     if key.identity.state is not KeyState.ACTIVE:
         facts: dict[str, Plain] = {"key_id": key.id, "identity": key.identity.id}
         return Finding(layer, Effect.EXPLICIT_DENY, "credential.identity_disabled", facts)
+    if key.environment not in case.rules.environments:
+        served = ", ".join(case.rules.rulebook.credential.environments)
+        return _ended(layer, key, "environment", environment=key.environment, served=served)
     return None
 
 

@@ -1,8 +1,9 @@
 """What may be used so many times and no more: nonces, signatures without one, ids of tokens, images of browser tokens.
 
 Rules of this file: a value is forgotten only after the time from which it is refused by itself, never to make room. A
-subject that has too many at once is refused alone (429); when there are too many in all, nobody can be told new from
-old any more, and everybody is refused (503).
+request may be judged before that time and claimed after it, while its body comes slowly: one whose value would be
+forgotten by now counts as used. A subject that has too many at once is refused alone (429); when there are too many in
+all, nobody can be told new from old any more, and everybody is refused (503).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class UseBook:
     def __init__(self, *, most_of_one: int = MOST_OF_ONE, most_in_all: int = MOST_IN_ALL) -> None:
         self._most_of_one, self._most_in_all = most_of_one, most_in_all
         self._count: int | None = None
+        self._swept = 0.0
+        """What is older than this may have been forgotten; of this process, which no request outlives."""
 
     def refusal(self, db: sqlite3.Connection, uses: Iterable[Uses], at: float) -> ClaimFact | None:
         """Why ``uses`` are not to be had; ``None`` where they are. Raises :class:`Unavailable`: the book is full."""
@@ -46,13 +49,15 @@ class UseBook:
     def sweep(self, db: sqlite3.Connection, before: float) -> None:
         """Forget what is refused by its age from ``before`` on."""
         db.execute("DELETE FROM uses WHERE until < ?", (before,))
-        self._count = None
+        self._count, self._swept = None, before
 
     def _refused(self, db: sqlite3.Connection, one: Uses, at: float) -> ClaimFact | None:
         found = db.execute(_FIND, (one.subject, one.value)).fetchone()
         if found is not None:
             if found[0] < one.most:
                 return None
+            return ClaimFact(conflict=one.reason)
+        if one.until < self._swept:
             return ClaimFact(conflict=one.reason)
         if self._counted(db) >= self._most_in_all:
             raise Unavailable("nonces", f"{self._most_in_all} one-time values are remembered, and none may be dropped")

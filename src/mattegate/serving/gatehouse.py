@@ -82,8 +82,8 @@ _ATTEMPTS: Final = 16
 
 _NOTHING: Final = Facts()
 """What is known at the beginning."""
-_PROVING: Final = frozenset({"credential", "token", "signature"})
-"""The layers that refuse for want of a proof."""
+_PROVING: Final = ("credential.", "token.", "signature.")
+"""How the reasons begin that refuse for want of a proof; a body that did not come whole is none."""
 
 
 class UsedKeys(Protocol):
@@ -321,7 +321,7 @@ class Gatehouse:
     def _failing(self, walk: Walk) -> Callable[..., None]:
         """What counts ``at`` a moment that a refused walk failed to prove its credential, where it did."""
         assert isinstance(walk.decision, Refused)
-        unproven = walk.decision.finding.layer in _PROVING and not proven_keys(walk.facts)
+        unproven = walk.decision.finding.reason.startswith(_PROVING) and not proven_keys(walk.facts)
         if unproven and walk.attempt.credentials:
             return self._proving(walk, walk.attempt.credentials[0].key_id, good=False)
         return _nothing

@@ -50,8 +50,12 @@ class HeldBody:
     async def hold(self, sink: Callable[[bytes], None]) -> None:
         """Show ``sink`` the whole body as it comes, and keep it for the application.
 
-        Raises what :func:`~mattegate.serving.body.pour` does.
+        A walk that begins anew, because keys changed meanwhile, is shown what is held. Raises what
+        :func:`~mattegate.serving.body.pour` does.
         """
+        if self._chunks is not None:
+            self._show(sink)
+            return
         chunks: list[bytes] = []
 
         def kept(chunk: bytes) -> None:
@@ -63,7 +67,14 @@ class HeldBody:
 
     async def pass_by(self, sink: Callable[[bytes], None]) -> None:
         """Show it the whole body and keep nothing: of a request that is refused whatever it holds. Raises alike."""
-        await pour(self._receive, sink, self._limits(lambda _: None))
+        if self._chunks is None:
+            await pour(self._receive, sink, self._limits(lambda _: None))
+        else:
+            self._show(sink)
+
+    def _show(self, sink: Callable[[bytes], None]) -> None:
+        for chunk in self._chunks or ():
+            sink(chunk)
 
     async def __call__(self) -> Message:
         """The next message of the request."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mattegate.serving.evidence import Evidence
 from mattegate.serving.proving.reading import PROVEN_BY_MESSAGE, with_proofs
+from mattegate.signing.canonical import told_query
 from mattegate.signing.credentials import present
 from mattegate.signing.leaks import hide_keys
 from mattegate.signing.message import Message
@@ -90,7 +91,8 @@ def read_attempt(
         if key := _ONCE.get(name):
             if key in single and key in _MUST_BE_SINGLE:
                 doubled.append(name.decode("latin-1"))
-            single[key] = kept(value.decode("latin-1"), prefixes)
+            text = value.decode("latin-1")
+            single[key] = kept(_address(text) if key == "original_uri" else text, prefixes)
         elif name == b"x-forwarded-for":
             forwarded_for += _elements(value, prefixes)
         elif name == b"forwarded":
@@ -128,6 +130,12 @@ def read_attempt(
     message = message_of(scope, attempt.host)
     evidence = Evidence(presentation.secrets, message, headers=headers)
     return Reading(with_proofs(attempt, message, presentation.secrets, signature), evidence)
+
+
+def _address(text: str) -> str:
+    """An address with the values of its query hidden: one of them may be a signature that is good for days."""
+    path, question, query = text.partition("?")
+    return f"{path}?{told_query(query)}" if question else path
 
 
 def message_of(scope: Scope, host: str) -> Message:

@@ -73,7 +73,7 @@ class Threshold:
             await self._app(scope, receive, send)
             return
         exchange = Exchange.of(scope)
-        held = self._holder.held(receive) if exchange.body_expected else None
+        held = self._holder.held(receive) if exchange.body_expected or _framed_otherwise(scope) else None
         try:
             walk = await self.admit(scope, held)
             await self._pass_on(walk, scope, held or receive, send)
@@ -123,6 +123,11 @@ class Threshold:
         if scope["type"] == "websocket" and not self._websockets:
             return NOWHERE
         return self._table.match(scope["path"])
+
+
+def _framed_otherwise(scope: Scope) -> bool:
+    """Whether a body may come that no header announces (RFC 9113, section 8.1), so that a proof over it must look."""
+    return scope["type"] == "http" and scope.get("http_version", "1.1") not in {"1.0", "1.1"}
 
 
 def _asked_about(match: Match) -> Match:

@@ -25,7 +25,7 @@ from typing import Final
 from mattegate.signing.canonical import only_value, sole
 from mattegate.signing.freshness import WINDOW_S, check_age
 from mattegate.signing.key_material import Algorithm, check_secret
-from mattegate.signing.message import VERIFIED, BodyCover, Message, Stated, Verdict
+from mattegate.signing.message import VERIFIED, BodyCover, Message, Stated, Verdict, one_time
 from mattegate.signing.refused import Refused, malformed
 
 SCHEME: Final = "compat-hmac"
@@ -70,7 +70,7 @@ class BodyMac:
         """Judge the signature after the last byte; :func:`check_head` has judged the rest."""
         mac = self._mac.copy()
         mac.update(stated.particulars["timestamp"].encode())
-        equal = hmac.compare_digest(mac.hexdigest(), stated.nonce)
+        equal = hmac.compare_digest(one_time(mac.hexdigest()), stated.nonce)
         if equal and self._known:
             return VERIFIED
         told = f"<body>{stated.particulars['timestamp']}"
@@ -131,7 +131,7 @@ def _stated(message: Message, signature: str) -> Stated:
         SCHEME,
         _key_id(message),
         created=float(timestamp),
-        nonce=signature,
+        nonce=one_time(signature),
         algorithm=Algorithm.HMAC_SHA256,
         body=BodyCover.WHOLE,
         particulars={"timestamp": timestamp.decode()},

@@ -7,11 +7,12 @@ kept), and verifies that statement with the secret (:class:`Verdict`). Neither e
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from mattegate.vocabulary.facts import Plain
 from mattegate.vocabulary.proofs import BodyCover, Stated
 
-__all__ = ["VERIFIED", "BodyCover", "Message", "Stated", "Verdict"]
+__all__ = ["VERIFIED", "BodyCover", "Message", "Stated", "Verdict", "one_time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,11 @@ class Verdict:
 
 
 VERIFIED = Verdict()
+
+
+def one_time(signature: str) -> str:
+    """What stands for a signature that is its own nonce.
+
+    What is stated is kept with the decision, and a presigned address is good to whoever reads its signature.
+    """
+    return sha256(signature.encode()).hexdigest()

@@ -32,7 +32,7 @@ class Stated:
     expires: float | None = None
     """Unix seconds; ``None`` where only the server's window bounds it."""
     nonce: str = ""
-    """What makes it one-time: a nonce, or where the scheme has none the signature itself."""
+    """What makes it one-time: a nonce, or where the scheme has none the signature's SHA-256 in hex."""
     algorithm: str = ""
     covered: tuple[str, ...] = ()
     """The components it is over, in its own order."""

@@ -149,3 +149,17 @@ def test_a_line_that_is_too_long_is_said_not_to_have_been_read(tmp_path: Path) -
     log.write_bytes(gzip.compress((line * 3 + '{"status":403,"x":"' + "y" * 600_000 + '"}\n').encode()))
     ran = _Ran(str(log), "--json")
     assert any(f"{log}:4: not read to their end: 1 lines" in said for said in ran.answer["not_checked"])
+
+
+def test_the_size_that_a_log_complains_of_is_tried_on_the_configuration(tmp_path: Path) -> None:
+    """A thread with a configuration and its error log: the line that sets the limit is named."""
+    log = (
+        "2026/11/22 10:00:00 [error] 31#31: *7 client intended to send too large body: 2411724 bytes, client: "
+        '192.0.2.7, server: a.example, request: "POST /v1/remove-bg HTTP/2.0", host: "a.example"'
+    )
+    site = "server {\n  listen 80;\n  client_max_body_size 2m;\n  location / { proxy_pass http://127.0.0.1:8000; }\n}"
+    thread = tmp_path / "thread.md"
+    thread.write_text(f"Uploads fail.\n\n```nginx\n{site}\n```\nand\n```\n{log}\n```\n", "utf-8")
+    (finding,) = _Ran(str(thread), "--json").answer["findings"]
+    assert (finding["layer"], finding["certainty"]) == ("upload", "proven")
+    assert [(culprit["line"], culprit["text"]) for culprit in finding["culprit"]] == [(6, "client_max_body_size 2m;")]

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -137,18 +138,27 @@ def _asked(observations: Iterable[Observation]) -> Iterator[Request]:
 def _request(seen: Observation) -> Request:
     """A request as it was seen; its client, where nobody saw that, is a stranger."""
     headers = tuple((name, value) for name, value in seen.request_headers if name not in _NOT_SENT and name[:1] != ":")
-    length = seen.request_header("content-length") or ""
     request = Request(
         method=seen.method,
         target=seen.path,
         host=seen.host or None,
         headers=headers,
-        body_bytes=int(length) if length.isdecimal() and len(length) < 12 else 0,
+        body_bytes=_length(seen),
         tls={"https": True, "http": False}.get(seen.scheme),
         label=f"as seen in {seen.place}",
     )
     request = request if request.host else replace(request, host="localhost")
     return replace(request, client=seen.client) if seen.client else request
+
+
+def _length(seen: Observation) -> int:
+    """How long the body was, as the caller announced it or as nginx complained of it; 0 where nobody says."""
+    said = _TOO_LARGE.search(seen.message)
+    length = said[1] if said is not None else seen.request_header("content-length") or ""
+    return int(length) if length.isdecimal() and len(length) < 12 else 0
+
+
+_TOO_LARGE: Final = re.compile(r"client intended to send too large (?:chunked )?body: (\d{1,11}) bytes")
 
 
 def _match(observations: Sequence[Observation], found: _Found) -> None:

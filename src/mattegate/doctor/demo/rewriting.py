@@ -41,4 +41,4 @@ def _head(directive: Directive) -> str:
     words = " ".join(map(spelled, directive.args))
     if directive.name == "if":
         words = f"({words})"
-    return f"{directive.name} {words}".rstrip()
+    return f"{spelled(directive.name)} {words}".rstrip()

@@ -27,7 +27,7 @@ class Directive:
     @property
     def text(self) -> str:
         """One line, as it could stand in the file; a block only by its head."""
-        words = " ".join([self.name, *map(spelled, self.args)])
+        words = " ".join(map(spelled, (self.name, *self.args)))
         return words + (";" if self.block is None else " { … }")
 
     @property

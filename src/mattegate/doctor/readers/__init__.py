@@ -13,6 +13,7 @@ from mattegate.doctor.readers.docker_run import DockerRunReader
 from mattegate.doctor.readers.har import HarReader
 from mattegate.doctor.readers.inspect import InspectReader
 from mattegate.doctor.readers.logs import LOG_READERS, plain_head
+from mattegate.doctor.readers.node import NodeReader
 from mattegate.doctor.readers.openapi import OpenApiReader
 from mattegate.doctor.readers.postman import PostmanReader
 from mattegate.doctor.readers.protocol import HEAD_BYTES, Reader, Unreadable
@@ -30,6 +31,7 @@ READERS: Final[tuple[Reader, ...]] = (
     CurlReader(),
     CopiedReader(),
     ConsoleReader(),
+    NodeReader(),
     ClientReader(),
     *LOG_READERS,
 )

@@ -94,13 +94,8 @@ def _why_unproven(case: Case, fact: CredentialFact) -> str:
 
 
 def _proven(case: Case, key: KeyView) -> Finding:
-    if ended := ended_finding("credential", case, key):
-        return ended
-    if key.environment not in case.rules.environments:
-        presented = Presented(Channel.BEARER, environment=key.environment)
-        return _deny("credential.environment", _looks(case, presented), Effect.EXPLICIT_DENY)
-    return Finding("credential", Effect.ALLOW, detail=who(key))
+    return ended_finding("credential", case, key) or Finding("credential", Effect.ALLOW, detail=who(key))
 
 
-def _deny(reason: str, facts: dict[str, Plain], effect: Effect = Effect.IMPLICIT_DENY, *, detail: str = "") -> Finding:
-    return Finding("credential", effect, reason, facts, "", detail)
+def _deny(reason: str, facts: dict[str, Plain], *, detail: str = "") -> Finding:
+    return Finding("credential", Effect.IMPLICIT_DENY, reason, facts, "", detail)

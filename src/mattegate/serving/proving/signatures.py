@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mattegate.serving.evidence import Evidence
     from mattegate.serving.held_body import HeldBody
     from mattegate.serving.walk import Walk
-    from mattegate.vocabulary.facts import Plain
+    from mattegate.vocabulary.facts import KeyView, Plain
     from mattegate.vocabulary.rulebook import SignatureRules
     from mattegate.vocabulary.secrets import KeyEncryptionKeys
 
@@ -64,10 +64,9 @@ class SignatureProver:
             verdict = await self._judged(message, stated, secret, walk, evidence)
         except Refusal as refusal:  # of a body that had to be read: too large, too slow, gone
             return ProofFact(stored.view if stored else None, refusal.reason.code, plain(refusal.facts))
-        key = stored.view if stored else None
-        if not verdict.good:
-            return ProofFact(key, verdict.code, _told(verdict, walk))
-        return ProofFact(key, uses=_uses(stated, walk))
+        if stored is None or not verdict.good:
+            return ProofFact(stored.view if stored else None, verdict.code, _told(verdict, walk))
+        return ProofFact(stored.view, uses=_uses(stated, stored.view, walk))
 
     def _secret(self, stored: StoredKey | None) -> bytes | None:
         """The HMAC secret, or the public key in PEM."""
@@ -181,10 +180,13 @@ def _told(verdict: Verdict, walk: Walk) -> dict[str, Plain]:
     return facts | {"canonical": hide_keys(verdict.told, Known.of(walk.rules.rulebook.credential).prefixes)}
 
 
-def _uses(stated: Stated, walk: Walk) -> tuple[Uses, ...]:
-    """What makes the request good once: for all but requests that change nothing, and those only without a nonce."""
+def _uses(stated: Stated, signer: KeyView, walk: Walk) -> tuple[Uses, ...]:
+    """What makes the request good once: for all but requests that change nothing, and those only without a nonce.
+
+    It is the signer's, whether or not the request names it: a name that no signature covers makes nothing good again.
+    """
     if not stated.nonce or (stated.scheme.startswith("sigv4") and walk.attempt.method in {"GET", "HEAD"}):
         return ()
     window = walk.rules.rulebook.signature.skew_s
     until = max((stated.created or walk.attempt.at) + window, stated.expires or 0.0) + 1.0
-    return (Uses(f"signature:{stated.key_id}", stated.nonce, until),)
+    return (Uses(f"signature:{signer.id}", stated.nonce, until),)

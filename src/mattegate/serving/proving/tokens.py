@@ -113,7 +113,7 @@ def proof_use(proof: Proof) -> Uses:
 
 def _found(claims: TokenClaims, rules: TokenRules, walk: Walk, keys: Snapshot) -> ProofFact:
     if rules.issuer != walk.rules.tokens.own:
-        return _foreign(claims, rules, walk.rules.tokens.issuers[rules.issuer].name, keys)
+        return _foreign(claims, rules, walk, keys)
     stored = keys.keys.get(claims.client_id)
     if stored is None or stored.view.identity.id != claims.subject:
         return _refused(Verdict(Cause.IDENTITY, {"claim": "client_id", "value": claims.client_id}))
@@ -143,8 +143,11 @@ def _image(allowance: BrowserAllowance) -> Uses:
     return Uses(subject, allowance.token_id, until, most=allowance.images, reason="token.used_up")
 
 
-def _foreign(claims: TokenClaims, rules: TokenRules, issuer: str, keys: Snapshot) -> ProofFact:
-    """A stored identity by the issuer's rules, or one that is made for this request and named alike every time."""
+def _foreign(claims: TokenClaims, rules: TokenRules, walk: Walk, keys: Snapshot) -> ProofFact:
+    """A stored identity by the issuer's rules, or one that is made for this request and named alike every time.
+
+    It is of an environment that is served here: issuers are named by server.
+    """
     bearer = bearer_of(claims, rules.identity)
     if isinstance(bearer, Verdict):
         return _refused(bearer)
@@ -152,7 +155,8 @@ def _foreign(claims: TokenClaims, rules: TokenRules, issuer: str, keys: Snapshot
     if identity is None:
         facts = {"claim": rules.identity.claim, "value": bearer.identity_id}
         return _refused(Verdict(Cause.IDENTITY, dict(facts)))
-    return ProofFact(KeyView(f"token:{issuer}", identity, name=issuer, scopes=bearer.scopes))
+    issuer, environment = walk.rules.tokens.issuers[rules.issuer].name, min(walk.rules.environments, default="")
+    return ProofFact(KeyView(f"token:{issuer}", identity, issuer, environment, scopes=bearer.scopes))
 
 
 def _made(bearer: Bearer, rules: TokenRules) -> IdentityView | None:

@@ -43,8 +43,9 @@ class SignatureRules:
     """… and ``content-digest`` wherever there is a body."""
     window_s: float | None = WINDOW_S
     """How far ``created`` may be from now, which makes it required; ``None``: it is not looked at."""
-    nonce_for: frozenset[str] = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-    """Methods whose signatures carry a nonce and are good once."""
+    repeatable: frozenset[str] | None = frozenset({"GET", "HEAD"})
+    """Methods that only read (RFC 9110, section 9.2.1), so that their signatures may go without a nonce and be
+    good again; those of every other, known here or not, are good once. ``None``: every method."""
     algorithms: frozenset[Algorithm] = frozenset(Algorithm)
     tag: str | None = None
     """Only signatures with this tag are ours; ``None``: whatever the tag."""
@@ -65,7 +66,7 @@ class SignatureRules:
         return tuple(dict.fromkeys((*self.required, *query, *digest)))
 
 
-UNSAFE_ANYTHING_GOES: Final = SignatureRules((), query=False, body=False, window_s=None, nonce_for=frozenset())
+UNSAFE_ANYTHING_GOES: Final = SignatureRules((), query=False, body=False, window_s=None, repeatable=None)
 """Requires nothing: for published vectors, never for requests."""
 
 
@@ -78,7 +79,7 @@ def check_parameters(made: SignatureInput, rules: SignatureRules, method: str) -
     _check_lengths(made)
     if rules.window_s is not None and made.seconds("created") is None:
         raise incomplete("created")
-    if method in rules.nonce_for and not made.text("nonce"):
+    if rules.repeatable is not None and method not in rules.repeatable and not made.text("nonce"):
         raise incomplete("nonce")
     algorithm = made.text("alg")
     if algorithm and algorithm not in rules.algorithms:

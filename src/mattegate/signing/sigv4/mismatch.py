@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 from urllib.parse import quote_from_bytes
 
-from mattegate.signing.message import Message, Stated, Verdict
+from mattegate.signing.message import Message, Stated, Verdict, one_time
 from mattegate.signing.sigv4.canonical import SIGNATURE, Canonical, canonical_query, resolved
 from mattegate.signing.sigv4.mac import Scope, signature, string_to_sign
 from mattegate.signing.sigv4.rules import EMPTY_SHA256, QUERY_FORM, TOKEN, UNSIGNED_PAYLOAD
@@ -75,7 +75,7 @@ def _may_show(name: str) -> bool:
 
 def _fits(form: Canonical, stated: Stated, secret: bytes, scope: Scope) -> bool:
     text = string_to_sign(form.text(), stated.particulars["date"], scope)
-    return hmac.compare_digest(signature(text, secret, scope), stated.nonce)
+    return hmac.compare_digest(one_time(signature(text, secret, scope)), stated.nonce)
 
 
 class _Mistake(NamedTuple):

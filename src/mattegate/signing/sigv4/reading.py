@@ -1,7 +1,7 @@
 """What a head states about its signature, before any secret is looked up.
 
 Reading judges form only: whether everything is there, once, and well spelled. Whether it is timely and meant for us is
-for ``checking``. The signature serves as nonce: it has one spelling, and covers the date and all that it is over.
+for ``checking``. The signature serves as nonce, by its hash: it has one spelling, and covers the date and all else.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mattegate.signing.message import Message, Stated, Verdict
+from mattegate.signing.message import Message, Stated, Verdict, one_time
 from mattegate.signing.refused import Refused, ambiguous, malformed
 from mattegate.signing.sigv4 import header, presigned
 from mattegate.signing.sigv4.faults import MOST, shown
@@ -66,7 +66,7 @@ def _stated(found: Parts, message: Message, rules: SigV4Rules) -> Stated:
         key_id,
         created,
         None if life is None else created + life,
-        nonce=found.signature,
+        nonce=one_time(found.signature),
         algorithm=ALGORITHM,
         covered=covered,
         body=body,

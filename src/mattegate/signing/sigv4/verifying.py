@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
-from mattegate.signing.message import VERIFIED, BodyCover, Message, Stated, Verdict
+from mattegate.signing.message import VERIFIED, BodyCover, Message, Stated, Verdict, one_time
 from mattegate.signing.sigv4.canonical import canonical
 from mattegate.signing.sigv4.checking import check
 from mattegate.signing.sigv4.mac import Scope, signature, string_to_sign
@@ -49,7 +49,7 @@ def verify(
     form = canonical(message, stated.covered, stated.scheme, payload, rules)
     scope = Scope(stated.particulars["day"], rules.region, rules.service)
     text, key = string_to_sign(form.text(), stated.particulars["date"], scope), secret or _DUMMY
-    if hmac.compare_digest(signature(text, key, scope), stated.nonce) and secret:
+    if hmac.compare_digest(one_time(signature(text, key, scope)), stated.nonce) and secret:
         return _compared(stated, body_sha256)
     if secret is None and rules.aws_exact:
         return _UNKNOWN

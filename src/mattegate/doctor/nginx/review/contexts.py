@@ -60,10 +60,11 @@ _PLACES: Final = {
     ),
 }
 _FAMILIES: Final = ("proxy_", "fastcgi_", "uwsgi_", "scgi_", "grpc_")
-_ALLOWED: Final[Mapping[str, frozenset[str]]] = {
+ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     **{name: frozenset(("http", "server", "location")) for name in NAMES if name.startswith(_FAMILIES)},
     **{name: frozenset(places.split()) for places, names in _PLACES.items() for name in names.split()},
 }
+"""The blocks of each directive; ``if`` is that of a location."""
 _IN_A_SERVERS_IF: Final = frozenset({"break", "return", "rewrite", "set", "include"})
 
 
@@ -83,7 +84,7 @@ def _with_place(http: Directive) -> Iterator[tuple[Directive | None, Directive, 
 
 
 def _may_stand(name: str, block: Directive, above: Directive | None) -> bool:
-    allowed = _ALLOWED.get(name)
+    allowed = ALLOWED.get(name)
     if block.name == "if" and (above is None or not above.line):
         return True
     if allowed is None:

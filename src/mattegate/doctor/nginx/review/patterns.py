@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.review.stopping import stopped, written
@@ -14,8 +15,14 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 2_000
 _NAMED: Final = re.compile(r"\(\?<(?![=!])")
-_BROKEN: Final = ("missing ), unterminated subpattern", "unbalanced parenthesis", "nothing to repeat")
-"""What Python's engine and PCRE agree on; their other refusals differ."""
+_BROKEN: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "missing ), unterminated subpattern": "missing closing parenthesis",
+        "unbalanced parenthesis": "unmatched closing parenthesis",
+        "nothing to repeat": "quantifier does not follow a repeatable item",
+    }
+)
+"""What Python's engine and PCRE agree on, in PCRE's words; their other refusals differ."""
 
 
 def broken_patterns(http: Directive) -> Iterator[Clue]:
@@ -40,6 +47,5 @@ def _broken(pattern: str) -> str | None:
     try:
         re.compile(_NAMED.sub("(?P<", pattern))
     except (re.error, OverflowError, RecursionError) as error:
-        says = str(error).partition(" at position")[0]
-        return says if says in _BROKEN else None
+        return _BROKEN.get(str(error).partition(" at position")[0])
     return None

@@ -13,6 +13,7 @@ from mattegate.doctor.nginx.listening import first_name
 from mattegate.doctor.nginx.model import Model
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.arriving import losses
+from mattegate.doctor.nginx.review.either import refused_either_way
 from mattegate.doctor.nginx.review.filesystem import file_clues, taken_for_granted
 from mattegate.doctor.nginx.review.firewalled import MECHANISMS, shown
 from mattegate.doctor.nginx.review.limiting import limits
@@ -95,6 +96,10 @@ def _clues(
     clues = [clue for clue in found if clue is not None]
     if asked_for:
         yield from (_as_far_as_read(clue, prediction, tree) for clue in clues)
+        either = refused_either_way(model, prediction, around)
+        clue = refusal(either, model.http) if either is not None else None
+        if clue is not None:
+            yield replace(clue, certainty=Certainty.LIKELY)
     else:
         yield from filter(None, (unasked(clue, prediction, tree) for clue in clues))
     yield from losses(prediction)

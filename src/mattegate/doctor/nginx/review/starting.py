@@ -78,6 +78,8 @@ def _meant(name: str) -> str | None:
 
 def refused(tree: Tree, http: Scope, servers: Servers) -> Iterator[Clue]:
     """The lines at which nginx stops."""
+    if not tree.whole and any(_is_of_stream(server) for server in http.own("server")):
+        return
     yield from misspelled(http)
     yield from misplaced(http.directive)
     yield from misvalued(http.directive)
@@ -89,6 +91,13 @@ def refused(tree: Tree, http: Scope, servers: Servers) -> Iterator[Clue]:
     yield from undefined(tree, http)
     for block in (http.directive, *(line for _, line in written(http.directive))):
         yield from _as_written(block)
+
+
+def _is_of_stream(server: Directive) -> bool:
+    """Whether a piece is meant for the ``stream`` block: it hands connections on by address, without any URL."""
+    passes = [line for line in server.named("proxy_pass") if line.args]
+    urls = any(line.args[0].lower().startswith(("http://", "https://")) for line in passes)
+    return bool(passes) and not urls and not any(True for _ in server.named("location"))
 
 
 def _as_written(line: Directive) -> Iterator[Clue]:

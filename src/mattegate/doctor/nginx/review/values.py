@@ -21,6 +21,8 @@ _SIZE: Final = re.compile(r"\d+[kKmM]?")
 _OFFSET: Final = re.compile(r"\d+[kKmMgG]?")
 _TIME: Final = re.compile(r"(?:\d+(?:ms|[yMwdhms])?\s*)+")
 _TO_FILL_IN: Final = re.compile(r"[$%{}<>@]")
+_MASKED: Final = re.compile(r"(?=.*[xXyYzZnN*#])[\dxXyYzZnN*#.:/]+")
+"""An address of which whoever shows it made some parts unreadable."""
 _OFFSETS: Final = "client_max_body_size"
 _SIZES: Final = (
     "client_body_buffer_size client_header_buffer_size connection_pool_size request_pool_size proxy_buffer_size "
@@ -62,7 +64,7 @@ def _switch(name: str, value: str) -> str | None:
 
 def _client(name: str, value: str) -> str | None:
     known = value in {"all", "unix:"} or parse_network(value) is not None
-    return None if known else f'invalid parameter "{value}"'
+    return None if known or _MASKED.fullmatch(value) else f'invalid parameter "{value}"'
 
 
 def _url(name: str, value: str) -> str | None:
