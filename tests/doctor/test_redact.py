@@ -199,6 +199,7 @@ def test_a_token_keeps_its_algorithm_and_expiry() -> None:
         "api-prod-eu-west-1.example.com answered 403 at https://example.com:8443/a@b",
         "a key must begin with sk_prod_ or RMBG-PROD-",
         "Keep-Alive: timeout=5\nKey: value",
+        "-proxy_pass http://127.0.0.1:8000/;\n+proxy_pass http://127.0.0.1:8000;",
     ],
 )
 def test_what_is_no_secret_is_left_alone(text: str) -> None:

@@ -83,8 +83,11 @@ _OPTION: Final = re.compile(
     r"((?:^|\s)(?:-u|-U|-a|--user|--proxy-user|--auth)(?:[ =]?\^?[\"']?))"
     rf"([^\s:'\"]{{0,200}}):({MARK}|[^\s'\"]{{1,400}})"
 )
+_HANDLERS: Final = r"(?:proxy|fastcgi|uwsgi|scgi|grpc|memcached)_pass"
+"""Lines of nginx that look like options where a change takes them away."""
 _NAMED_OPTION: Final = re.compile(
-    rf"((?:^|\s)--?([A-Za-z][\w-]{{1,40}})[ \t]{{1,4}}[\"']?)({MARK}|[^\s\"'-][^\s\"']{{3,400}})"
+    rf"((?:^|\s)--?(?!{_HANDLERS}\b)([A-Za-z][\w-]{{1,40}})[ \t]{{1,4}}[\"']?)"
+    rf"({MARK}|[^\s\"'-][^\s\"']{{3,400}})"
 )
 _PASSWORD_OPTION: Final = re.compile(
     rf"(\bsshpass -p ?[\"']?|\b(?:mysql|mariadb)\w{{0,16}} (?:[^\n]{{0,200}} )?-p(?=\S))({MARK}|[^\s\"']{{1,200}})"

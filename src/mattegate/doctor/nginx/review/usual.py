@@ -6,7 +6,8 @@ Rules of this file:
 2. The page that calls is one that the configuration means to admit, with the key that it lists; where it does not say
    which, no page is made up.
 3. What such a request runs into is no fault in itself: whoever keeps strangers out, or big bodies, may want just that.
-   Only an upload that is refused where uploads are meant to arrive is told.
+   Told is only what nobody ever means, as a redirect in circles, and an upload that is refused where uploads are meant
+   to arrive.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ _ROUTE: Final = "/v1/remove-bg"
 _UPLOAD: Final = 9_000_000
 MOST_SERVERS: Final = 24
 _MOST_PATHS: Final = 64
+_MOST_BESIDE: Final = 8
 _LITERAL_ORIGIN: Final = re.compile(r"https?://[\w.-]+(?::\d{1,5})?")
 _AGAINST_UPLOADS: Final = frozenset(
     {"body.too_large", "waf.modsecurity_body_limit", "waf.modsecurity_boundary", "waf.crs_content_type"}
 )
+_NEVER_MEANT: Final = frozenset({"redirect.cycle", "alias.rewritten", "if.handler_lost", "location.name_missing"})
+"""Answers that are a fault whoever asks."""
 _FOR_UPLOADS: Final = re.compile(r"upload|remove-?bg|rembg|rmbg|matting|image|photo|picture", re.IGNORECASE)
 
 
@@ -54,6 +58,7 @@ def usual_requests(model: Model, around: Surroundings) -> Iterator[Request]:
         if path is not None:
             yield from _set(path, host, _page(model, server.scope))
             yield from _from_elsewhere(server, path, host)
+            yield from _beside(model, server, path, around)
 
 
 def _path(model: Model, server: Server, host: str, around: Surroundings) -> str | None:
@@ -66,6 +71,18 @@ def _path(model: Model, server: Server, host: str, around: Surroundings) -> str 
         ):
             return path
     return None
+
+
+def _beside(model: Model, server: Server, chosen: str, around: Surroundings) -> Iterator[Request]:
+    """Once for each other location that passes requests on: what is lost on the way turns on the location."""
+    host = first_name([server])
+    asked = model.predict(Request("POST", chosen, host), around).location
+    for path in islice(dict.fromkeys(_below(server.scope)), _MOST_BESIDE):
+        request = Request("GET", path, host, (_KEY,), label="another location")
+        prediction = model.predict(request, around)
+        ours = prediction.server is server.scope.directive and prediction.location is not asked
+        if ours and prediction.outcome is Outcome.FORWARDS:
+            yield request
 
 
 def _passes(scope: Scope) -> bool:
@@ -150,6 +167,8 @@ def _lines_about_origin(model: Model, server: Scope) -> Iterator[Directive]:
 def unasked(clue: Clue, prediction: Prediction, tree: Tree) -> Clue | None:
     """The clue, where a request that nobody asked about shows a fault by being refused so; see rule 3."""
     place = prediction.location
+    if clue.cause in _NEVER_MEANT:
+        return replace(clue, certainty=Certainty.LIKELY)
     meant = place is not None and any(_FOR_UPLOADS.search(arg) for arg in place.args)
     unknown = prediction.decided_by is None and (tree.unread or not tree.whole)
     if clue.cause not in _AGAINST_UPLOADS or not meant or unknown:
