@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from mattegate.cli.conformance import Report, faults
 from tests.cli.at_home import At
 from tests.signing.test_sigv4_conformance import made
