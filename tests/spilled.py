@@ -8,6 +8,7 @@ of an installation lie in its own folder. A secret may be there, and where it wa
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
@@ -45,13 +46,23 @@ class Spilled:
 
 
 def spilled_under(root: Path) -> list[Spilled]:
-    """What was spilled into the outputs under a folder of tests."""
-    found = [one for log in _logs(root) for one in _spilled_in(log, {})]
-    for home in _homes(root):
-        own = _secrets_of(home)
-        for file in _outputs(home):
-            found += _spilled_in(file, own)
-        found += [one for log in _logs(home.parent) for one in _named(log, _content(log), own)]
+    """What was spilled into the outputs under a folder of tests; every file is looked at once."""
+    files = list(_files(root))
+    homes = {file.parent.parent for file in files if _of_a_home(file)}
+    secrets = {home: _secrets_of(home) for home in homes}
+    beside: dict[Path, list[Path]] = {}
+    for home in homes:
+        if home.parent != root:  # what lies beside one test's home is that test's; beside all of them, nobody's
+            beside.setdefault(home.parent, []).append(home)
+    found: list[Spilled] = []
+    for file in files:
+        around = [folder for folder in file.parents if folder in homes and _is_output(file, folder)]
+        if log := any(file.match(pattern) for pattern in _LOGS):
+            around += [home for folder in file.parents for home in beside.get(folder, ())]
+        if around or log:
+            text = _content(file)
+            found += spilled_in(text, str(file))
+            found += [one for home in around for one in _named(file, text, secrets[home])]
     return list(dict.fromkeys(found))
 
 
@@ -65,12 +76,6 @@ def spilled_in(text: bytes, place: str) -> Iterator[Spilled]:
         yield Spilled(place, "a token")
 
 
-def _spilled_in(file: Path, own: dict[str, tuple[bytes, ...]]) -> Iterator[Spilled]:
-    text = _content(file)
-    yield from spilled_in(text, str(file))
-    yield from _named(file, text, own)
-
-
 def _named(file: Path, text: bytes, own: dict[str, tuple[bytes, ...]]) -> Iterator[Spilled]:
     """The secrets of an installation, in any spelling that a search would find."""
     for name, spellings in own.items():
@@ -78,9 +83,15 @@ def _named(file: Path, text: bytes, own: dict[str, tuple[bytes, ...]]) -> Iterat
             yield Spilled(str(file), f"the installation's secret {name}")
 
 
-def _homes(root: Path) -> list[Path]:
-    """Every folder that has secrets or a ledger of an installation."""
-    return sorted({file.parent.parent for pattern in ("**/secrets/*", "**/ledger/*.db") for file in root.glob(pattern)})
+def _files(root: Path) -> Iterator[Path]:
+    """Every regular file, without following links."""
+    for folder, _, names in os.walk(root):
+        yield from (file for name in names if _regular(file := Path(folder, name)))
+
+
+def _of_a_home(file: Path) -> bool:
+    """Whether a file shows that the folder above its own is the home of an installation."""
+    return file.parent.name == "secrets" or (file.parent.name == "ledger" and file.suffix == ".db")
 
 
 def _secrets_of(home: Path) -> dict[str, tuple[bytes, ...]]:
@@ -100,14 +111,8 @@ def _spellings(text: bytes) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys((text.lower(), text.upper(), raw, *bare)))
 
 
-def _outputs(home: Path) -> Iterator[Path]:
-    for file in home.rglob("*"):
-        if _GIVEN.isdisjoint(file.relative_to(home).parts) and _regular(file) and "models" not in file.parts:
-            yield file
-
-
-def _logs(root: Path) -> Iterator[Path]:
-    return (file for pattern in _LOGS for file in root.rglob(pattern) if _regular(file))
+def _is_output(file: Path, home: Path) -> bool:
+    return _GIVEN.isdisjoint(file.relative_to(home).parts) and "models" not in file.parts
 
 
 def _regular(file: Path) -> bool:

@@ -43,7 +43,7 @@ def home(apart: Path) -> Path:
 def test_an_installation_spills_nothing(home: Path) -> None:
     """Of keys only digests are kept, signing secrets lie sealed, and the rest is in its own folder."""
     assert list((home / "secrets").iterdir())
-    assert spilled_under(home.parent) == []
+    assert spilled_under(home.parent.parent) == []
 
 
 def _key(_: Path) -> bytes:
@@ -88,7 +88,7 @@ def test_a_planted_secret_is_found_and_its_place_is_named(home: Path, what: str,
     place = home.parent / where
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(b'\x00\xff{"detail": "' + secret + b'"}\n')
-    found = spilled_under(home.parent)
+    found = spilled_under(home.parent.parent)
     assert {one.place for one in found} == {str(place)}
     assert any(what.startswith(one.what) or one.what.startswith(what) for one in found)
     assert secret.decode("latin-1") not in str(found)
