@@ -65,15 +65,26 @@ def box_around(mask: NDArray[np.uint8], *, margin: int) -> tuple[slice, slice]:
 def shrunk(raster: NDArray[np.uint8], cell: int) -> Grid:
     """The mean of every cell of ``cell`` x ``cell`` pixels, on a scale of 0 to 1 in steps of 1/255.
 
-    Whole cells and cut-off ones are averaged apart, because OpenCV is seven times faster where the ratio is whole.
+    Whole cells and cut-off ones are averaged apart, because OpenCV is seven times faster where the ratio is whole, and
+    three times faster again where it is two; so even cells are halved first, which may round a mean up by one step.
     """
     height, width = raster.shape[:2]
     means = np.empty((-(-height // cell), -(-width // cell), *raster.shape[2:]), np.uint8)
     for (top, bottom), (left, right) in product(_parts(height, cell), _parts(width, cell)):
         part = means[top // cell : -(-bottom // cell), left // cell : -(-right // cell)]
-        size = (part.shape[1], part.shape[0])
-        part[:] = cv2.resize(raster[top:bottom, left:right], size, interpolation=cv2.INTER_AREA).reshape(part.shape)
+        part[:] = _averaged(raster[top:bottom, left:right], cell, part.shape[1], part.shape[0]).reshape(part.shape)
     return means * np.float32(1 / 255)
+
+
+def _averaged(raster: NDArray[np.uint8], cell: int, width: int, height: int) -> NDArray[np.uint8]:
+    while cell % 2 == 0 and raster.shape[:2] == (height * cell, width * cell):
+        cell //= 2
+        raster = _by_areas(raster, width * cell, height * cell)
+    return raster if cell == 1 else _by_areas(raster, width, height)
+
+
+def _by_areas(raster: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(raster, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def bordered(grid: Grid) -> Grid:

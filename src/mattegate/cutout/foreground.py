@@ -49,14 +49,26 @@ def _clean(rgb: RGB, matte: Plane, cell: int) -> None:
     """Write the foreground wherever the matte is translucent, and around it."""
     edge = np.asarray(cv2.dilate(shrunk(_translucent(matte), cell), np.ones((3, 3), np.uint8)) > 0, np.uint8)
     alphas = np.asarray(cv2.merge([shrunk(matte, cell)] * 3), np.float32)
-    subject, ground = (bordered(mean * np.float32(255)) for mean in _means(shrunk(rgb, cell), alphas))
+    near, far = _means(shrunk(rgb, cell), alphas)
+    subject, contrast = bordered(near * np.float32(255)), bordered(near - far)
     for patch in patches(edge, cell, *matte.shape):
-        pixels, alpha = rgb[patch.rows, patch.columns], cv2.merge([matte[patch.rows, patch.columns]] * 3)
-        foreground, background = patch.of(subject), patch.of(ground)
-        mixed = background + cv2.multiply(alpha, foreground - background, scale=1 / 255, dtype=cv2.CV_32F)
-        unexplained = cv2.subtract(pixels, mixed, dtype=cv2.CV_32F)
-        own = foreground + cv2.multiply(alpha, unexplained, scale=1 / 255, dtype=cv2.CV_32F)
-        pixels[:] = cv2.convertScaleAbs(own.clip(0, 255))
+        pixels = rgb[patch.rows, patch.columns]
+        alpha = np.asarray(cv2.merge([matte[patch.rows, patch.columns]] * 3), np.uint8)
+        pixels[:] = _own(np.ascontiguousarray(pixels), alpha, patch.of(subject), patch.of(contrast))
+
+
+def _own(pixels: RGB, alpha: RGB, near: Grid, contrast: Grid) -> RGB:
+    """The mean ``near``, corrected by what of each pixel it and the background do not explain.
+
+    Forte's ``near + a (pixel - a near - (1 - a) far)`` is ``(1 - a) (near + a contrast) + a pixel``, which needs fewer
+    passes. ``near`` is on a scale of 0 to 255, ``contrast``, ``near - far``, on one of 0 to 1; ``alpha`` is given for
+    each channel.
+    """
+    own = np.asarray(cv2.multiply(alpha, contrast, dtype=cv2.CV_32F), np.float32)
+    own += near
+    cv2.multiply(~alpha, own, dst=own, dtype=cv2.CV_32F)
+    cv2.accumulateProduct(pixels, alpha, own)
+    return np.asarray(cv2.convertScaleAbs(np.maximum(own, 0, out=own), alpha=1 / 255), np.uint8)
 
 
 def _translucent(matte: Plane) -> Plane:

@@ -4,7 +4,7 @@ Rules of this file: pixels in, segments of a PNG datastream out; it knows nothin
 
 How it is fast, and stays small in memory:
 
-1. The picture is cut into *strips* of about two mebibytes that threads filter and deflate independently. A strip is
+1. The picture is cut into *strips* of about a mebibyte that threads filter and deflate independently. A strip is
    a piece of raw deflate that ends at a byte boundary (``Z_SYNC_FLUSH``; the last with ``Z_FINISH``), so strips
    concatenate into one zlib stream (RFC 1950), whose Adler-32 is combined from those of the strips. Strips depend on
    the picture alone, so that the same picture gives the same bytes with any number of threads.
@@ -45,10 +45,11 @@ Planes: TypeAlias = tuple[NDArray[np.uint8], ...]
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
-_STRIP_BYTES: Final = 1 << 21
+_STRIP_BYTES: Final = 1 << 20  # few enough that a flush each costs nothing, enough that no thread idles at the end
 _MAX_STRIPS: Final = 256  # three segments each stay below IOV_MAX
 _TILE_BYTES: Final = 1 << 18  # source, filtered and scratch together fit a 1 MiB second-level cache
 _TRIAL_TILES: Final = 3
+_TRIAL_SHARE: Final = 32
 _ZLIB_HEADER: Final = b"\x78\x01"  # 32 KiB window, fastest algorithm
 _COLOUR_TYPES: Final = {1: 0, 3: 2, 4: 6}
 _ADLER_MODULUS: Final = 65521
@@ -259,8 +260,8 @@ _FILTERS: Final = (_Filter(2, _up), _Filter(3, _average), _Filter(0, _none))
 
 
 def _best_filter(planes: Planes, span: range, deflater: Deflater) -> _Filter:
-    """The filter that deflates a sixteenth of the strip, taken at a few places, to the fewest bytes."""
-    rows = max(1, len(span) // (16 * _TRIAL_TILES))
+    """The filter that deflates a thirty-second of the strip, taken at a few places, to the fewest bytes."""
+    rows = max(1, len(span) // (_TRIAL_SHARE * _TRIAL_TILES))
     step = max(rows, len(span) // _TRIAL_TILES)
     samples = [range(top, min(top + rows, span.stop)) for top in span[step // 2 :: step]] or [span]
 
@@ -295,8 +296,10 @@ def _interleave(planes: Planes, top: int, out: NDArray[np.uint8]) -> None:
     parts = [plane[start : start + len(out)] for plane in planes]
     if len(parts) == 1:
         np.copyto(out, parts[0].reshape(out.shape))
-    else:
-        cv2.mixChannels(parts, [out], [0, 0, 1, 1, 2, 2, 3, 3])
+    else:  # twice as fast as mixChannels
+        colour, alpha = parts
+        cv2.cvtColor(colour, cv2.COLOR_RGB2RGBA, dst=out)
+        cv2.insertChannel(alpha, out, 3)
 
 
 def _planes(rgb: RGB | None, alpha: Plane | None) -> Planes:
