@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mattegate.cutout.models.spec import Activation, Recipe, Resample, Scale, Stretch
-from mattegate.cutout.numerics import matte_of, resized, settled, tensor_of
+from mattegate.cutout.numerics import halved, matte_of, resized, settled, tensor_of
 
 _IMAGENET = Recipe(
     resize=Resample.LANCZOS,
@@ -36,6 +36,19 @@ def test_the_tensor_is_that_of_the_reference_arithmetic(seed: int, peak: int) ->
     scaled = small / max(np.max(small), 1e-6)
     reference = ((scaled - _IMAGENET.mean) / _IMAGENET.std).transpose(2, 0, 1)[None].astype(np.float32)
     assert np.array_equal(tensor_of(rgb, (16, 16), _IMAGENET), reference)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 20))
+def test_a_picture_is_halved_while_both_sides_stay_large_enough(height: int, width: int, side: int) -> None:
+    """The result is a halving away from too small, keeps what was small already, and keeps the place of things."""
+    ramp = np.repeat(np.linspace(0, 255, width).astype(np.uint8)[np.newaxis, :, np.newaxis], height, 0).repeat(3, 2)
+    small = halved(ramp, side)
+    if min(height, width) < 2 * side:
+        assert small is ramp
+    else:
+        assert side <= min(small.shape[:2]) < 2 * side
+        expected = np.asarray(Image.fromarray(ramp).resize(small.shape[1::-1], Image.Resampling.BOX), int)
+        assert np.abs(small - expected).max() <= 255 / small.shape[1] / 2 + 2
 
 
 def test_a_black_picture_does_not_divide_by_zero() -> None:

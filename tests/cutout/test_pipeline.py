@@ -104,7 +104,7 @@ def test_the_native_profile_finds_the_cup(pipeline: Pipeline) -> None:
 
 
 def test_a_large_jpeg_is_seen_through_its_preview(pipeline: Pipeline) -> None:
-    """The matte from the scaled decode is that of the full decode, near enough that nobody can tell."""
+    """The matte from the scaled decode is that of the decoded picture halved, near enough that nobody can tell."""
     large = cv2.resize(np.asarray(_photo("astronaut")), (3000, 3000), interpolation=cv2.INTER_CUBIC)
     image = Image.fromarray(large)
     jpeg, png = _encoded(image, "JPEG", quality=92), _encoded(image)

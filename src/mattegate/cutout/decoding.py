@@ -32,8 +32,8 @@ from mattegate.cutout.probing.naming import label
 from mattegate.vocabulary.formats import ImageFormat
 from mattegate.vocabulary.refusal import Refusal
 
-_PREVIEW_FROM: Final = 1_000_000
-"""Below this many pixels, decoding and shrinking the whole picture is as quick as a preview would be."""
+_PREVIEW_FROM: Final = 4_000_000
+"""Below this many pixels a preview and a full decode beside the network take longer than a full decode before it."""
 
 _CUT_SHORT: Final = ("truncated", "premature end", "not enough image data", "end of file", "buffer is not large")
 """Words by which decoders say that data is missing rather than wrong; both refuse, only the sentence differs."""

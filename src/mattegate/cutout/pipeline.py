@@ -2,8 +2,8 @@
 
 The order is read in :meth:`Pipeline.make`; each step lives in its own module and knows nothing of the others:
 
-1. glance     a picture for the network; of a large JPEG a small one straight from its DCT coefficients, and
-              meanwhile the full picture is decoded beside the network (:mod:`.decoding`)
+1. glance     a small picture for the network; of a large JPEG straight from its DCT coefficients, and then the full
+              picture is decoded beside the network (:mod:`.decoding`)
 2. tensor     the model's recipe turns the glance into numbers (:mod:`.numerics`)
 3. infer      the network predicts (:mod:`.backends`)
 4. matte      the prediction becomes a matte of the picture's size (:mod:`.numerics`)
@@ -32,7 +32,7 @@ from mattegate.cutout.engine.maker import Cancelled, Made
 from mattegate.cutout.engine.protocol import Job
 from mattegate.cutout.foreground import decontaminate
 from mattegate.cutout.models.library import ModelLibrary
-from mattegate.cutout.numerics import matte_of, settled, tensor_of
+from mattegate.cutout.numerics import halved, matte_of, settled, tensor_of
 from mattegate.cutout.picture import RGB, Picture, Plane
 from mattegate.cutout.probe import probe
 from mattegate.cutout.refine import REFINERS
@@ -118,13 +118,16 @@ class Pipeline:
     def _glance(self, source: Source, side: int, options: CutoutOptions) -> tuple[RGB, Callable[[], Picture]]:
         """What the network looks at, and a way to wait for the full picture.
 
-        Parity with rembg needs the full picture to be resized, so only the native profile looks at a preview.
+        Parity with rembg needs the full picture, in the numbers in which it came.
         """
-        preview = source.preview(side) if options.numerics is Numerics.NATIVE else None
+        if options.numerics is Numerics.REMBG:
+            picture = source.decode()
+            return picture.rgb, lambda: picture
+        preview = source.preview(side)
         if preview is None:
             picture = source.decode()
-            return _as_seen(picture.rgb, picture.icc, options), lambda: picture
-        return _as_seen(preview, source.icc, options), self._beside.submit(source.decode).result
+            return _as_seen(halved(picture.rgb, side), picture.icc), lambda: picture
+        return _as_seen(preview, source.icc), self._beside.submit(source.decode).result
 
     def _infer(self, model: LoadedModel, tensor: Tensor, cancelled: Callable[[], bool]) -> Tensor:
         """Run the network so that :meth:`cancel` can interrupt it: either it finds the session, or we see the flag."""
@@ -156,9 +159,9 @@ def _stop_if(cancelled: Callable[[], bool]) -> None:
         raise Cancelled
 
 
-def _as_seen(rgb: RGB, icc: bytes | None, options: CutoutOptions) -> RGB:
-    """The colours that the network was trained on: sRGB; rembg shows it the numbers as they are."""
-    return rgb if icc is None or options.numerics is Numerics.REMBG else to_srgb(rgb, icc)
+def _as_seen(rgb: RGB, icc: bytes | None) -> RGB:
+    """In the colours that the network was trained on: sRGB."""
+    return rgb if icc is None else to_srgb(rgb, icc)
 
 
 def _within(matte: Plane, alpha: Plane | None) -> Plane:
