@@ -1,4 +1,8 @@
-"""What the gate costs, measured over HTTP on loopback, one keep-alive connection each, in turn.
+"""What the gate costs, measured over HTTP on loopback, one keep-alive connection each, in turn, all on one core.
+
+One core, because a scheduler that puts one server beside the caller and another on the next core decides every such
+ratio: waking another core costs as much as a refusal. On one core nothing is hidden behind that, so it is the harder
+case; ``refused_apart_ratio`` has the caller on another core than both servers.
 
 *A refusal over an empty answer*: a well-formed key that nobody knows, refused with its explanation and its record on
 the disk, against a bare ASGI 204 on the same server with the same settings; batches of requests, one ratio a pair. The
@@ -11,11 +15,12 @@ the same data plane without a gate; the engine of both answers at once. The diff
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -26,7 +31,7 @@ from typing import Final
 from PIL import Image
 
 from bench.context import Bench, Outcome
-from bench.pairs import Spread, alternate
+from bench.pairs import Paired, Spread, alternate
 from bench.problems import Unmeasurable
 from mattegate.signing.keys import mint
 
@@ -41,11 +46,7 @@ class _Server:
     connection: socket.socket
     key: str
 
-    def ask(self, request: bytes, times: int) -> float:
-        """Seconds for one of ``times`` requests, each answered before the next is sent."""
-        return self.ask_all([request] * times)
-
-    def ask_all(self, requests: Sequence[bytes]) -> float:
+    def ask(self, requests: Sequence[bytes]) -> float:
         """Seconds for one of these, each answered before the next is sent."""
         begin = perf_counter()
         for request in requests:
@@ -57,24 +58,27 @@ class _Server:
 def measure(bench: Bench) -> Outcome:
     """The figures ``refused_over_empty`` and ``gate_added_ms``."""
     told = bench.steps(NAME, 2 * _PAIRS)
-    stranger = _request("GET", "/v1/whoami", mint("sk_prod_").text)
-    nobody = _request("GET", "/v1/whoami", "")
+    again = [_request("GET", "/v1/whoami", mint("sk_prod_").text)] * _BATCH
+    without_key = [_request("GET", "/v1/whoami", "")] * _BATCH
+    varying = [_request("GET", "/v1/whoami", mint("sk_prod_").text) for _ in range(_BATCH)]
     with ExitStack() as stack:
+        others = stack.enter_context(_on_one_core())
         empty, gated, plain = (stack.enter_context(_serving(kind)) for kind in ("empty", "gated", "open"))
-        refusals = alternate(
-            lambda _: gated.ask(stranger, _BATCH), lambda _: empty.ask(stranger, _BATCH), pairs=_PAIRS, warm=2,
-            after_pair=told,
-        )  # fmt: skip
-        without_key = alternate(
-            lambda _: gated.ask(nobody, _BATCH), lambda _: empty.ask(nobody, _BATCH), pairs=_PAIRS // 2, warm=1
-        )
-        strangers = [_request("GET", "/v1/whoami", mint("sk_prod_").text) for _ in range(_BATCH)]
-        varying = alternate(
-            lambda _: gated.ask_all(strangers), lambda _: empty.ask_all(strangers), pairs=_PAIRS // 2, warm=1
-        )
-        cutout = _request("POST", "/v1/remove-bg", gated.key, _small_png())
+
+        def refused(
+            requests: Sequence[bytes], pairs: int = _PAIRS // 2, after: Callable[[int], None] = _silent
+        ) -> Paired:
+            return alternate(
+                lambda _: gated.ask(requests), lambda _: empty.ask(requests), pairs=pairs, warm=2, after_pair=after
+            )
+
+        refusals = refused(again, _PAIRS, told)
+        others_refused = {"without_a_key": refused(without_key), "varying": refused(varying)}
+        with _moved_to(others):
+            others_refused["apart"] = refused(again)
+        cutouts = [_request("POST", "/v1/remove-bg", gated.key, _small_png())] * _CUTOUTS
         added = alternate(
-            lambda _: gated.ask(cutout, _CUTOUTS), lambda _: plain.ask(cutout, _CUTOUTS), pairs=_PAIRS, warm=2,
+            lambda _: gated.ask(cutouts), lambda _: plain.ask(cutouts), pairs=_PAIRS, warm=2,
             after_pair=lambda done: told(_PAIRS + done),
         )  # fmt: skip
     differences = Spread.of([(a - b) * 1e3 for a, b in zip(added.first, added.second, strict=True)])
@@ -83,8 +87,7 @@ def measure(bench: Bench) -> Outcome:
         __doc__ or "",
         {
             "refused_ratio": refusals.ratio.as_json(),
-            "refused_varying_ratio": varying.ratio.as_json(),
-            "refused_without_a_key_ratio": without_key.ratio.as_json(),
+            **{f"refused_{name}_ratio": paired.ratio.as_json() for name, paired in others_refused.items()},
             "refused_us": Spread.of(refusals.first).scaled(1e6).as_json(1),
             "empty_us": Spread.of(refusals.second).scaled(1e6).as_json(1),
             "added_ms": differences.as_json(),
@@ -92,6 +95,36 @@ def measure(bench: Bench) -> Outcome:
             "open_ms": Spread.of(added.second).scaled(1e3).as_json(),
         },
     )
+
+
+def _silent(_: int) -> None:
+    """Nobody is told of each pair."""
+
+
+@contextmanager
+def _on_one_core() -> Iterator[Set[int]]:
+    """Keep this process, and all that it starts, on one core; which others there are. None where cores are not told."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield frozenset()
+        return
+    cores = os.sched_getaffinity(0)
+    one = min(cores)
+    with _moved_to({one}):
+        yield cores - {one}
+
+
+@contextmanager
+def _moved_to(cores: Set[int]) -> Iterator[None]:
+    """This process alone on these cores; where it is, where there are none."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager
