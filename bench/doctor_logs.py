@@ -4,7 +4,8 @@ Logs of 1 GB each, made up while they are read, one of each format and of what w
 refusals, of hundreds of callers who ask for dozens of things; in some no line is like another. Megabytes over the
 processor time of one core, without what it takes to make the log up; the slowest of them counts, and the others are
 told. Beside each stands its part of the speed at which the lines can be split at all, on the same machine in the same
-minute. Memory is the greatest resident size of the one process that reads them all.
+minute. Memory is the greatest resident size of the one process that reads them all, for each log anew; beside it
+stands what it was when half of the log was read, from which it should not have grown.
 
 Alone: `python -m bench.doctor_log_driver MEGABYTES [LOG …]`.
 """

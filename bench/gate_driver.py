@@ -17,7 +17,7 @@ from typing import Self
 from starlette.types import Receive, Scope, Send
 
 from mattegate import assembly
-from mattegate.config.settings import AdminSettings, FloodSettings, LogSettings, ServerSettings, Settings
+from mattegate.config.settings import AdminSettings, LogSettings, ServerSettings, Settings
 from mattegate.cutout.engine.protocol import Cutout, Engine, EngineStatus, Job, Permit, Priority
 from mattegate.ledger.first_key import make_first_key
 from mattegate.serving import access, server
@@ -29,6 +29,7 @@ from mattegate.serving.plane import RemoveBackground
 from mattegate.serving.reading import read_attempt
 from mattegate.serving.routes import CUTOUT, Match
 from mattegate.vocabulary.report import Report
+from mattegate.vocabulary.rulebook import FloodRules
 
 _UNLIMITED = 10**9
 
@@ -115,7 +116,7 @@ def main() -> None:
         home=home,
         server=ServerSettings(port=0),
         admin=AdminSettings(enabled=False),
-        flood=FloodSettings(unproven_per_minute=_UNLIMITED, failures_per_minute=_UNLIMITED),
+        flood=FloodRules(unproven_per_minute=_UNLIMITED, failures_per_minute=_UNLIMITED),
         log=LogSettings(file=home / "access.jsonl"),
     )
     home.mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,8 @@ class MadeUp(io.RawIOBase):
 
     def __init__(self, make: Make, total: int) -> None:
         self._piece = "".join(f"{make(n)}\n" for n in range(_LINES)).encode()
-        self._left = total
+        self.total = self.left = total
+        """Bytes of it, and those that are still to be read."""
         self._number = 0
         self._held = memoryview(b"")
         self.took = 0.0
@@ -69,9 +70,9 @@ class MadeUp(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """At most so much of it."""
         begin = time.process_time()
-        if not self._held and self._left > 0:
-            self._held = memoryview(self._next()[: self._left])
-            self._left -= len(self._held)
+        if not self._held and self.left > 0:
+            self._held = memoryview(self._next()[: self.left])
+            self.left -= len(self._held)
         cut = len(self._held) if size < 0 else size
         part, self._held = bytes(self._held[:cut]), self._held[cut:]
         self.took += time.process_time() - begin

@@ -1,6 +1,7 @@
 """What Linux tells about a process and its descendants: memory, processor time, open files.
 
-Rules of this file: it reads /proc and starts nothing. A process that ends while it is looked at counts as nothing.
+Rules of this file: it reads /proc and starts nothing; of this process it sets the peak back, and nothing else. A
+process that ends while it is looked at counts as nothing.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +45,25 @@ def pss_mb(root: int) -> float:
     Source: Documentation/filesystems/proc.rst of Linux, ``smaps_rollup``.
     """
     return sum(_pss_kb(pid) for pid in tree(root)) * 1024 / 1e6
+
+
+def peak_mb() -> float:
+    """The greatest resident size of this very process in megabytes, since :func:`forget_peak` if that was possible.
+
+    Not ``ru_maxrss``: Linux hands that on to whatever a process starts, so that the child of a large parent never
+    tells less than the parent had. Source: proc_pid_status(5), ``VmHWM``.
+    """
+    lines = (PROC / "self" / "status").read_text(encoding="ascii", errors="replace").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
+
+
+def forget_peak() -> None:
+    """Let :func:`peak_mb` begin again at what is resident now; where /proc may only be read, nothing happens.
+
+    Source: proc_pid_clear_refs(5), 5.
+    """
+    with suppress(OSError):
+        (PROC / "self" / "clear_refs").write_text("5", encoding="ascii")
 
 
 def cpu_seconds(root: int) -> float:

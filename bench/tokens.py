@@ -22,8 +22,8 @@ from bench.pairs import Spread
 from mattegate.gate.rules import Rules
 from mattegate.ledger.protocols import Snapshot, StoredKey
 from mattegate.serving.gatehouse import Gatehouse
-from mattegate.serving.oauth.own_keys import OwnKeys
 from mattegate.serving.proving.issuer_keys import IssuerKeys
+from mattegate.serving.proving.own_keys import OwnKeys
 from mattegate.serving.proving.tokens import TokenProver
 from mattegate.serving.reading import Reading, read_attempt
 from mattegate.serving.routes import CUTOUT, Match

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from mattegate.doctor.answer import Certainty
 from mattegate.doctor.attribution import Evidence, join
-from mattegate.doctor.aws import EXPLAINED, ApiHost, Split, api_host, invoked, missing_parts, refine, skew, split
+from mattegate.doctor.aws.clues import EXPLAINED
+from mattegate.doctor.aws.names import ApiHost, Split, api_host, invoked, split
+from mattegate.doctor.aws.refining import refine
+from mattegate.doctor.aws.routes import missing_parts
+from mattegate.doctor.aws.times import skew
 from mattegate.doctor.causes import causes
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.observation import Headers, Observation, Place

@@ -16,7 +16,7 @@ import pytest
 
 from mattegate.doctor.answer import Answer, Certainty, Finding
 from mattegate.doctor.attribution import Evidence, join
-from mattegate.doctor.aws import refine
+from mattegate.doctor.aws.refining import refine
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.curl import CurlReader

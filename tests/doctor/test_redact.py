@@ -309,3 +309,12 @@ def test_a_secret_that_is_spoken_of_goes(sentence: str, start: str, turns: list[
 def test_what_only_sounds_secret_stays(text: str) -> None:
     """Files, routes, zones and sentences, of which a diagnosis lives."""
     assert safe(text) == text
+
+
+def test_our_own_placeholder_is_no_secret() -> None:
+    """What a refusal tells its reader to send can still be read in the report."""
+    for remedy in (
+        "Send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.",
+        "Send Authorization: Bearer KEY, or X-API-Key: KEY.",
+    ):
+        assert safe(remedy) == remedy

@@ -29,7 +29,7 @@ _AWS_ID: Final = re.compile(r"A(?:KI|SI|GP|ID|RO|IP|NP|NV)A[A-Z0-9]{12,124}")
 _SCOPED: Final = re.compile(rf"([A-Za-z0-9_-]{{4,128}})({_SCOPE})")
 _PLACEHOLDER: Final = re.compile(
     r"\$(?:http|arg|cookie|sent_http|upstream|ssl|proxy|remote|auth|jwt|request|secure_link)_\w+|\$[A-Z][A-Z0-9_]{2,}"
-    r"|\$\{[A-Za-z_]\w*\}|\$?\{\{\s*[\w.$-]{1,64}\s*\}\}|\{[A-Za-z_]\w*\}|<[A-Za-z][\w -]{0,40}>|%[A-Z_]{3,40}%"
+    r"|KEY\.?|\$\{[A-Za-z_]\w*\}|\$?\{\{\s*[\w.$-]{1,64}\s*\}\}|\{[A-Za-z_]\w*\}|<[A-Za-z][\w -]{0,40}>|%[A-Z_]{3,40}%"
     r"|(?i:undefined|absent|null|none|nil|true|false|nan|your[_-]?(?:api[_-]?)?(?:key|token)(?:[_-]here)?|\.{3}|x{3,8}|\*{3,12})"
 )
 """A name where a value was meant, or a value that a program made of nothing: the finding itself, and no secret."""

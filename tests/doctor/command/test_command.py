@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -163,3 +166,60 @@ def test_the_size_that_a_log_complains_of_is_tried_on_the_configuration(tmp_path
     (finding,) = _Ran(str(thread), "--json").answer["findings"]
     assert (finding["layer"], finding["certainty"]) == ("upload", "proven")
     assert [(culprit["line"], culprit["text"]) for culprit in finding["culprit"]] == [(6, "client_max_body_size 2m;")]
+
+
+def test_a_request_without_its_answer_is_no_proof_of_health() -> None:
+    """Copied out of a browser and nothing else: nobody knows what became of it, and the report says what to add."""
+    ran = _Ran(
+        "-", "--json", stdin="curl 'https://api.example.com/v1/remove-bg' -X POST -H 'Authorization: Bearer KEY'\n"
+    )
+    assert (ran.code, ran.answer["verdict"], ran.answer["findings"]) == (4, "undecided", [])
+    assert "holds no answer and no configuration" in ran.answer["not_checked"][0]
+
+
+class _Guarded(BaseHTTPRequestHandler):
+    """Serves whoever shows a key, and no page of another origin: the order in which the gate asks."""
+
+    def do_GET(self) -> None:
+        foreign = "foreign" in (self.headers.get("Origin") or "")
+        known = self.headers.get("Authorization") == "Bearer K-for-tests-1"
+        if foreign:
+            self._answer(403, "origin.not_allowed")
+        elif known:
+            self._answer(200, "")
+        else:
+            self._answer(401, "credential.missing")
+
+    do_HEAD = do_OPTIONS = do_GET  # noqa: N815 - the standard library's names
+
+    def _answer(self, status: int, reason: str) -> None:
+        self.send_response(status)
+        self.send_header("X-Request-Id", "req_01M811EN4M7SXMWKN0G36DD4P8")
+        if reason:
+            self.send_header("X-Mattegate-Reason", reason)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
+        """Say nothing."""
+
+
+@pytest.fixture
+def guarded() -> Iterator[str]:
+    """The address of such a service."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Guarded) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1/whoami"
+        server.shutdown()
+
+
+def test_that_an_odd_request_of_the_doctor_is_refused_is_no_fault(guarded: str) -> None:
+    """A service that works, and rightly refuses the page of a stranger that the doctor tries: nothing is wrong."""
+    ran = _Ran(guarded, "--key-env", "KEY", "--json", environ={"KEY": "K-for-tests-1"})
+    assert (ran.code, ran.answer["findings"]) == (0, [])
+    assert any("foreign: 403" in line for line in ran.answer["checked"])
+
+
+def test_the_request_as_given_is_the_one_that_is_explained(guarded: str) -> None:
+    """Without a key it is the key that is missing, whatever else the doctor's odd requests would be refused for."""
+    ran = _Ran(guarded, "--json")
+    assert [finding["cause"] for finding in ran.answer["findings"]] == ["gate.credential"]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mattegate.doctor.files.account import Ours, UnknownAccount, Written, from_id, from_status, named, nginx_worker
+from mattegate.doctor.files.account import Ours, UnknownAccount, Written, from_status, named, nginx_worker
 from mattegate.doctor.files.acl import Account
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnobody:x:65534:65534::/:/bin/false\n"
@@ -42,16 +41,6 @@ def test_who_is_not_there_is_told(user: tuple[str, ...]) -> None:
         named("no-such-user-here", Ours())
 
 
-def test_what_id_prints_is_read() -> None:
-    """Names and numbers, with and without groups."""
-    text = "uid=33(www-data) gid=33(www-data) groups=33(www-data),900(models)\n"
-    assert from_id(text) == Account(33, frozenset({33, 900}), "www-data")
-    assert from_id("uid=1501 gid=1601") == Account(1501, frozenset({1601}))
-    ours = from_id(subprocess.run(["id"], capture_output=True, text=True, check=True).stdout)
-    assert ours.uid == os.geteuid()
-    assert ours.gids == frozenset({*os.getgroups(), os.getegid()})
-
-
 def test_a_process_is_read() -> None:
     """What the kernel says of this very process is what it is, its capabilities among it."""
     text = Path("/proc/self/status").read_text("utf-8")
@@ -66,7 +55,7 @@ def test_a_process_is_read() -> None:
 @given(st.text(max_size=200))
 def test_anything_else_is_refused(text: str) -> None:
     """Any text is an account or the one error that says why not."""
-    for read in (from_id, from_status, lambda given: named("x", Written(given, given))):
+    for read in (from_status, lambda given: named("x", Written(given, given))):
         try:
             read(text)
         except UnknownAccount:

@@ -198,7 +198,7 @@ FETCH = (
 def test_the_fetch_of_the_guide_is_read_and_asks_its_own_origin() -> None:
     """A path without a host is the page's own origin: no CORS applies to it, whatever its credentials."""
     told = consult("-", "--as", "copied", given=FETCH)
-    assert (told.code, told.layers) == (0, set())
+    assert (told.code, told.layers) == (4, set())
 
 
 # --- what a page is shown ------------------------------------------------------------------------------------------

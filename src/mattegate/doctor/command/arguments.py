@@ -24,6 +24,13 @@ _MOST_BURST: Final = 30
 _MOST_DATA: Final = 12 << 20
 
 _EXAMPLES: Final = """\
+commands, each with a --help of its own:
+  nginx   what a configuration does with a request, line by line
+  cors    what a browser would do, and what a page would get to read
+  watch   which refusals rise above what is usual, in a log
+  causes  everything that a finding can name
+  config  mattegate's own settings; not in the doctor of one file
+
 examples:
   curl -v https://api.example.com/v1/remove-bg 2>&1 | mattegate doctor -
   mattegate doctor https://api.example.com/v1/remove-bg --direct http://127.0.0.1:8000

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from mattegate.doctor.answer import Answer
 from mattegate.doctor.attribution import Evidence, join, with_change, with_proof
-from mattegate.doctor.aws import refine
+from mattegate.doctor.aws.refining import refine
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.command.sources import Read, read_source
 from mattegate.doctor.described import described
@@ -76,6 +76,8 @@ def examine(wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Ans
             found.undecided.append(f"{read.name}: read as {read.kind}, and nothing in it is known")
     observations += _probed(wanted, found, tell)
     trees = [read.tree for read in reads if read.tree is not None]
+    if observations and not trees and all(_is_unanswered(seen) for seen in observations):
+        found.undecided.append("whether anything refuses: what was given holds no answer and no configuration")
     fixes: list[tuple[Tree, Fix]] = []
     for tree in trees:
         fixes += [(tree, fix) for fix in _review(tree, wanted, observations, found)]
@@ -106,7 +108,20 @@ def _probed(wanted: Wanted, found: _Found, tell: Callable[[str], None]) -> Itera
         found.clues += result.clues
         found.checked += result.checked
         found.not_checked += result.not_checked
-        yield from result.observations
+        yield from (seen for seen in result.observations if not _is_variation(seen))
+
+
+def _is_unanswered(seen: Observation) -> bool:
+    """Whether it is a request of which nobody says what became of it, such as one that was copied from a browser."""
+    return seen.format == "exchange" and seen.status is None and not seen.message
+
+
+def _is_variation(seen: Observation) -> bool:
+    """Whether it is an odd request of ours: that one is refused is what protection looks like, and no fault.
+
+    What the variations tell is told by the probe's own clues, which compare them with the request as given.
+    """
+    return seen.via.startswith("axis ")
 
 
 def _review(tree: Tree, wanted: Wanted, observations: Sequence[Observation], found: _Found) -> Sequence[Fix]:

@@ -49,7 +49,10 @@ def main(
         return USAGE
     except BrokenPipeError:
         raise
-    except (BadInput, OSError) as error:
+    except OSError as error:
+        stderr.write(f"{prog}: {error.filename}: {error.strerror}\n" if error.filename else f"{prog}: {error}\n")
+        return FAILED
+    except BadInput as error:
         stderr.write(f"{prog}: {error}\n")
         return FAILED
 

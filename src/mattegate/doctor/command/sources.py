@@ -17,7 +17,7 @@ from mattegate.doctor.command.pasted import has_commands, has_fences, is_telling
 from mattegate.doctor.nginx.pasting import unpasted
 from mattegate.doctor.nginx.tree import Tree, read_file, read_text
 from mattegate.doctor.observation import Observation
-from mattegate.doctor.readers import HEAD_BYTES, Reader, Unreadable, by_name, head_text, recognise
+from mattegate.doctor.readers import PACKED_HEAD_BYTES, Reader, Unreadable, by_name, head_text, recognise
 from mattegate.doctor.redact import clean, safe
 
 STDIN: Final = "-"
@@ -69,7 +69,7 @@ def read_source(name: str, stdin: BinaryIO, *, as_name: str = "", roots: Sequenc
         with path.open("rb") as file:
             if not file.seekable():  # of a shell's <(…): it can be read once
                 return _read_stream(_held(file), name, as_name)
-            head = head_text(file.read(HEAD_BYTES))
+            head = head_text(file.read(PACKED_HEAD_BYTES))
             if as_name == "nginx" or (not as_name and looks_like_nginx(head, name) and not has_fences(head)):
                 return Read(name, "nginx", tree=read_file(path, roots))
             if not head.strip():
@@ -97,7 +97,7 @@ def _held(stream: BinaryIO) -> BytesIO:
 
 
 def _read_stream(stream: BytesIO, name: str, as_name: str) -> Read:
-    head = head_text(stream.getvalue()[:HEAD_BYTES])
+    head = head_text(stream.getvalue()[:PACKED_HEAD_BYTES])
     if as_name == "nginx" or (not as_name and looks_like_nginx(head, name) and not has_fences(head)):
         return Read(name, "nginx", tree=read_text(stream.getvalue().decode("utf-8", "surrogateescape"), name))
     if not as_name and (thread := _thread(stream.getvalue(), head, name)) is not None:

@@ -115,19 +115,7 @@ def judge_preflight(
     fault = preflight_fault(request, answer, dialect)
     if fault is None:
         return None
-    return Judgement(
-        allowed=False,
-        sent=False,
-        stage=Stage.PREFLIGHT,
-        preflight=reasons,
-        code=fault.code,
-        says=fault.says,
-        complaint=fault.complaint,
-        console=_console(request, fault),
-        change=fault.change,
-        facts=fault.facts,
-        remarks=remarks(request, answer, dialect),
-    )
+    return _stopped(request, fault, Stage.PREFLIGHT, reasons, remarks(request, answer, dialect))
 
 
 def judge_answer(
@@ -142,7 +130,7 @@ def judge_answer(
     noted = remarks(request, preflight if reasons else None, dialect)
     fault = _answer_fault(request, answer, preflight if reasons else None)
     if fault or answer is None:
-        return _hidden(request, fault or unanswered(request), reasons, noted)
+        return _stopped(request, fault or unanswered(request), Stage.ANSWER, reasons, noted)
     location = answer.header("location")
     if answer.status in REDIRECTS and location is not None:
         says = f"the browser follows the {answer.status} to {location}"
@@ -169,11 +157,14 @@ def judge_answer(
     )
 
 
-def _hidden(request: PageRequest, fault: Fault, reasons: tuple[str, ...], remarks: tuple[Remark, ...]) -> Judgement:
+def _stopped(
+    request: PageRequest, fault: Fault, stage: Stage, reasons: tuple[str, ...], remarks: tuple[Remark, ...]
+) -> Judgement:
+    """What script does not get; behind a preflight that failed, the request itself was never sent."""
     return Judgement(
         allowed=False,
-        sent=True,
-        stage=Stage.ANSWER,
+        sent=stage is not Stage.PREFLIGHT,
+        stage=stage,
         preflight=reasons,
         code=fault.code,
         says=fault.says,

@@ -1,4 +1,4 @@
-"""Which account a server's workers run as: by nginx's ``user`` directive, by ``id``, by a running process.
+"""Which account a server's workers run as: by nginx's ``user`` directive, or by a running process.
 
 What the kernel says of a running process (``/proc/PID/status``) is the truth; everything else says what it should be.
 """
@@ -18,7 +18,6 @@ BUILT_IN: Final = "nobody"
 """nginx's user where neither the configuration nor the build names one; Debian builds with ``www-data``."""
 _DAC_OVERRIDE: Final = 1 << 1
 _DAC_READ_SEARCH: Final = 1 << 2
-_ID: Final = re.compile(r"uid=(\d+)(?:\(([^)\s]*)\))? gid=(\d+)\S*(?: groups=(\S+))?")
 _STATUS: Final = re.compile(r"^(Uid|Gid|Groups|CapEff):[ \t]*([0-9a-fA-F \t]*)$", re.MULTILINE)
 
 
@@ -116,16 +115,6 @@ def nginx_worker(user: Sequence[str], accounts: Accounts, *, master: Account | N
     name, *group = user or (BUILT_IN,)
     # Without a group of its own, the directive means the group that is called like the user.
     return named(name, accounts, group=group[0] if group else name)
-
-
-def from_id(text: str) -> Account:
-    """The account that ``id`` printed. Raises :class:`UnknownAccount`."""
-    found = _ID.search(text)
-    if found is None:
-        raise UnknownAccount("this is not what `id` prints: uid=33(www-data) gid=33(www-data) groups=33(www-data)")
-    uid = int(found[1])
-    groups = {int(number) for number in re.findall(r"(?:^|,)(\d+)", found[4] or "")}
-    return Account(uid, frozenset(groups | {int(found[3])}), found[2] or "", overrides=uid == 0, searches=uid == 0)
 
 
 def from_status(text: str, *, name: str = "") -> Account:

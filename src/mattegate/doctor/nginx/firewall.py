@@ -11,18 +11,23 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.ending import End
 from mattegate.doctor.nginx.handling import chunks_too_large
-from mattegate.doctor.nginx.modsecurity.asked import asked_of
+from mattegate.doctor.nginx.modsecurity.asked import Asked
 from mattegate.doctor.nginx.modsecurity.transaction import Refused, Transaction
 from mattegate.doctor.nginx.request import Outcome
+from mattegate.doctor.nginx.sizes import size
+from mattegate.doctor.nginx.uri import as_bytes_text
 from mattegate.doctor.nginx.values import Undecided
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
     from mattegate.doctor.nginx.state import State
+
+_HEAD: Final = 8_192
+"""Bytes of the body that may have come with the head, in one of its buffers."""
 
 
 def headers(state: State) -> End | None:
@@ -32,7 +37,7 @@ def headers(state: State) -> End | None:
         return None
     if not state.head_read:
         raise Undecided("what ModSecurity makes of a request whose head nginx could not read")
-    state.transaction = Transaction(engine, asked_of(state))
+    state.transaction = Transaction(engine, _asked_of(state))
     return _end(state.transaction.headers(), state)
 
 
@@ -44,6 +49,21 @@ def body(state: State) -> End | None:
     if state.transaction is None or (state.discarded and state.request.body_bytes and state.main):
         raise Undecided("what ModSecurity does where it comes in late, or with a body that was thrown away")
     return chunks_too_large(state) or _end(state.transaction.body(), state)
+
+
+def _asked_of(state: State) -> Asked:
+    """The request that a state is about; of a subrequest nginx reads no body."""
+    request = state.request
+    headers = [("Host", as_bytes_text(request.host))] if request.host is not None else []
+    headers += state.headers
+    names = {name.lower() for name, _ in headers}
+    if request.chunked:
+        headers.append(("Transfer-Encoding", "chunked"))
+    elif request.body_bytes and "content-length" not in names:
+        headers.append(("Content-Length", str(request.body_bytes)))
+    body = request.body_bytes if state.main and not state.discarded else 0
+    in_memory = size(state.scope.value("client_body_buffer_size", "16k")) * 5 // 4 + _HEAD
+    return Asked(state.method, state.raw, request.http_version, tuple(headers), state.client, body, body > in_memory)
 
 
 def _end(refused: Refused | None, state: State) -> End | None:

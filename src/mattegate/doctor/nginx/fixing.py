@@ -75,6 +75,26 @@ def _no_uri(prediction: Prediction, clue: Clue) -> Edits:
     return (ChangeArgs(line, (line.args[0].rstrip("/"),)),)
 
 
+def _stay(prediction: Prediction, clue: Clue) -> Edits:
+    """What keeps a request in the location that passes it on."""
+    line = prediction.moved or _left_by(prediction, clue)
+    if line is None:
+        return ()
+    if line.name == "rewrite":
+        return (ChangeArgs(line, (*line.args[:2], "break")),)
+    return (Remove(line),) if line.name == "try_files" else ()
+
+
+def _left_by(prediction: Prediction, clue: Clue) -> Directive | None:
+    """The ``try_files`` that the clue names first, of a location that was entered on the way."""
+    wanted = clue.culprit[0] if clue.culprit else None
+    entered = [step.directive for step in prediction.steps if step.phase == "location" and step.directive is not None]
+    lines = (line for block in entered for line in block.named("try_files"))
+    return next(
+        (d for d in lines if wanted and (d.file, d.line, d.text) == (wanted.file, wanted.line, wanted.text)), None
+    )
+
+
 def _body(prediction: Prediction, clue: Clue) -> Edits:
     wanted = clue.facts.get("wanted", "")
     line = _rule(prediction, clue)
@@ -136,6 +156,7 @@ _MAKERS: Final[Mapping[str, _Maker]] = MappingProxyType(
         "referer.forbids": _remove,
         "internal.location": _remove,
         "proxy_pass.prefix_stripped": _no_uri,
+        "proxy_pass.not_reached": _stay,
         "body.too_large": _body,
         "auth_basic.required": _basic_off,
         "underscore.dropped": _underscores,

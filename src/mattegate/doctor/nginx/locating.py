@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from mattegate.doctor.nginx.directive import Directive
 from mattegate.doctor.nginx.regex import search
 from mattegate.doctor.nginx.scope import Scope
 from mattegate.doctor.nginx.uri import as_bytes_text
 
 _MODIFIERS = frozenset({"=", "^~", "~", "~*"})
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]")
 HANDLERS = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass")
 """Directives that pass requests on; of these a location that ends in a slash also redirects to itself."""
 
@@ -123,6 +126,16 @@ def _groups(found: re.Match[str]) -> tuple[str, ...]:
 
 def _names(found: re.Match[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value or "") for name, value in found.groupdict().items())
+
+
+@lru_cache(maxsize=256)
+def unfilled(server: Scope) -> Directive | None:
+    """A location whose path is still to be filled in (``location ${API_PREFIX}``), so that nobody knows what it takes.
+
+    nginx expands nothing there; who writes it has a template, which another program fills.
+    """
+    heads = ((location.directive, pattern_of(location)) for location in server.locations)
+    return next((line for line, pattern in heads if not pattern.regex and _VARIABLE.search(pattern.name)), None)
 
 
 def named_location(server: Scope, name: str) -> Scope | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
     from mattegate.doctor.nginx.scope import Scope
     from mattegate.doctor.nginx.state import State
-    from mattegate.doctor.nginx.variables import Variables
+
+Expand = Callable[[str], str]
+"""What puts the values of variables into a text."""
 
 _GROUP: Final = re.compile(r"\(\?P?<(\w+)>")
 _NOBODY: Final = IPv4Address("255.255.255.255")
@@ -29,15 +31,15 @@ _SPECIAL: Final = frozenset(
 )
 
 
-def evaluate(name: str, state: State, lookup: Variables) -> str | None:
+def evaluate(name: str, state: State, expand: Expand) -> str | None:
     """The value of ``$name`` where a block defines it; ``None`` where none does. Raises :class:`Undecided`."""
     block = definition_in(state.http, name)
     if block is None:
         return _never_set(name, state)
     if block.name == "map":
-        return _map(block, lookup.expand(block.args[0]), state, lookup)
+        return _map(block, expand(block.args[0]), state, expand)
     if block.name == "geo":
-        return _geo(block, state, lookup)
+        return _geo(block, state, expand)
     raise Undecided(f"${name} comes from {block.name}")
 
 
@@ -70,7 +72,7 @@ def _set_somewhere(http: Scope) -> frozenset[str]:
 _SETTERS: Final = frozenset({"set", "auth_request_set"})
 
 
-def _map(block: Directive, value: str, state: State, lookup: Variables) -> str:
+def _map(block: Directive, value: str, state: State, expand: Expand) -> str:
     entries = [(child.name, child.args[0]) for child in block.children if child.args]
     entries = [(key, result) for key, result in entries if key != "include"]
     if any(child.name == "include" for child in block.children):
@@ -84,7 +86,7 @@ def _map(block: Directive, value: str, state: State, lookup: Variables) -> str:
         found = _regular(entries, value, state)
     if found is None:
         found = next((result for key, result in entries if key == "default"), "")
-    return lookup.expand(found)
+    return expand(found)
 
 
 def _masks(block: Directive) -> list[tuple[str, str]] | None:
@@ -144,19 +146,19 @@ def _regular(entries: Sequence[tuple[str, str]], value: str, state: State) -> st
     return None
 
 
-def _geo(block: Directive, state: State, lookup: Variables) -> str:
+def _geo(block: Directive, state: State, expand: Expand) -> str:
     names = {child.name for child in block.children}
     if names & {"include", "delete"}:
         raise Undecided(f"geo {block.args[-1]} with files, or with entries taken out again")
-    address = _exactly(_geo_source(block, state, lookup)) or _NOBODY
+    address = _exactly(_geo_source(block, state, expand)) or _NOBODY
     default = next((child.args[0] for child in block.children if child.name == "default" and child.args), "")
     found = _by_range(block, address) if "ranges" in names else _by_network(block, address)
     return as_bytes_text(default if found is None else found)
 
 
-def _geo_source(block: Directive, state: State, lookup: Variables) -> str:
+def _geo_source(block: Directive, state: State, expand: Expand) -> str:
     """The address that is looked up: past the proxies of its own that a ``geo`` believes."""
-    source = lookup.expand(block.args[0]) if len(block.args) > 1 else state.client
+    source = expand(block.args[0]) if len(block.args) > 1 else state.client
     proxies = [child.args[0] for child in block.named("proxy") if child.args]
     if not proxies or (_exactly(source) is None and source != "unix:"):
         return source
@@ -236,23 +238,23 @@ def _referer_fits(rule: str, host: str, uri: str, rest: str) -> bool:
     return bool(name) and host == name
 
 
-def secure_link(state: State, lookup: Variables) -> str:
+def secure_link(state: State, expand: Expand) -> str:
     """``$secure_link``: empty for a wrong link, "0" for one that is over, "1" for a good one."""
     lines, formula = state.scope.inherited("secure_link"), state.scope.inherited("secure_link_md5")
     if not lines or not formula:
         if state.scope.inherited("secure_link_secret"):
             raise Undecided("secure_link_secret")
         return ""
-    given, comma, expires = lookup.expand(lines[-1].args[0]).partition(",")
+    given, comma, expires = expand(lines[-1].args[0]).partition(",")
     if comma and (not expires.isdecimal() or int(expires) == 0):
         return ""
-    wanted = hashlib.md5(lookup.expand(formula[-1].args[0]).encode("latin-1"), usedforsecurity=False).digest()
+    wanted = hashlib.md5(expand(formula[-1].args[0]).encode("latin-1"), usedforsecurity=False).digest()
     if given.rstrip("=") != base64.urlsafe_b64encode(wanted).decode().rstrip("="):
         return ""
     return "0" if expires and int(expires) < state.around.now else "1"
 
 
-def secure_link_expires(state: State, lookup: Variables) -> str:
+def secure_link_expires(state: State, expand: Expand) -> str:
     """``$secure_link_expires``."""
     lines = state.scope.inherited("secure_link")
-    return lookup.expand(lines[-1].args[0]).partition(",")[2] if lines else ""
+    return expand(lines[-1].args[0]).partition(",")[2] if lines else ""

@@ -10,13 +10,13 @@ from mattegate.doctor.nginx import firewall, foreign, limited, refusing
 from mattegate.doctor.nginx.content import tried
 from mattegate.doctor.nginx.ending import Again, End, finished
 from mattegate.doctor.nginx.handling import content, too_large
-from mattegate.doctor.nginx.locating import find, named_location
-from mattegate.doctor.nginx.refusing import NO_SAY, Say, Word
+from mattegate.doctor.nginx.locating import find, named_location, unfilled
 from mattegate.doctor.nginx.request import Outcome
 from mattegate.doctor.nginx.rewriting import REDIRECTS, Ran, Returned, run
 from mattegate.doctor.nginx.uri import escape_path, split_args
 from mattegate.doctor.nginx.values import Undecided
 from mattegate.doctor.nginx.variables import NoPath, Variables
+from mattegate.doctor.nginx.word import NO_SAY, Say, Word
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -120,6 +120,8 @@ def _returned(result: Returned) -> End:
 
 def _located(state: State) -> End | None:
     """Find the location; an answer where that is all it takes."""
+    if (line := unfilled(state.server.scope)) is not None:
+        raise Undecided(f"which paths {line.text} is about ({line.file}:{line.line})")
     found = find(state.server.scope, state.uri)
     if found.captures:
         state.captures = found.captures

@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mattegate.doctor.nginx.addresses import forwarded_address, parts, trusted, within
 from mattegate.doctor.nginx.credentials import basic
@@ -16,6 +14,7 @@ from mattegate.doctor.nginx.files import Kind, native
 from mattegate.doctor.nginx.request import Step
 from mattegate.doctor.nginx.values import Undecided
 from mattegate.doctor.nginx.variables import Variables
+from mattegate.doctor.nginx.word import NO_SAY, Say, Word
 from mattegate.doctor.redact import clean
 
 if TYPE_CHECKING:
@@ -23,26 +22,6 @@ if TYPE_CHECKING:
     from mattegate.doctor.nginx.scope import Scope
     from mattegate.doctor.nginx.state import State
 
-
-class Say(Enum):
-    """What one module says."""
-
-    PASSES = "passes"
-    NO_SAY = "no say"
-    REFUSES = "refuses"
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What one module says, and by which line."""
-
-    say: Say
-    mechanism: str = ""
-    status: int = 0
-    directive: Directive | None = None
-
-
-NO_SAY: Final = Word(Say.NO_SAY)
 Ask = Callable[["State"], Word]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
     from mattegate.doctor.nginx.modsecurity.engine import Engines
     from mattegate.doctor.nginx.modsecurity.transaction import Transaction
-    from mattegate.doctor.nginx.refusing import Word
+    from mattegate.doctor.nginx.word import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Surroundings:
     now: float = field(default_factory=time.time)
     auth_status: int = 200
     """What a service behind ``auth_request`` answers."""
+    started_in: str = ""
+    """The folder that nginx was started with, where relative paths begin; empty where nobody knows it."""
 
 
 @dataclass(slots=True)

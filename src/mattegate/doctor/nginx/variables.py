@@ -52,7 +52,7 @@ class Variables:
             raise Undecided(f"${name} is defined by itself")
         state.looking_up.add(name)
         try:
-            value = mapping.evaluate(name, state, self)
+            value = mapping.evaluate(name, state, self.expand)
         finally:
             state.looking_up.discard(name)
         if value is not None:
@@ -144,11 +144,16 @@ def aliased(state: State) -> tuple[str, Pattern | None]:
     Raises :class:`Undecided`. One slash at the end of ``root`` as it is written does not count.
     """
     holder = next((level for level in state.scope.upwards() if level.own("root", "alias")), None)
+    started = state.around.started_in
+    if holder is None and started:
+        return f"{started}/html", None
     if holder is None:
         raise Undecided("the folder that nginx was built to serve")
     line = holder.own("root", "alias")[-1]
     is_root = line.name == "root"
     base = Variables(state).expand(line.args[0].removesuffix("/") if is_root else line.args[0])
+    if base and not base.startswith("/"):
+        base = f"{started}/{base}" if started else base
     if base and not base.startswith("/"):
         raise Undecided(f"the folder that nginx was started with, below which {line.text} lies")
     if not is_root and not state.located:
@@ -227,9 +232,9 @@ _SIMPLE: Final[Mapping[str, Callable[[State], str]]] = MappingProxyType(
         "request_filename": _request_filename,
         "ssl_client_verify": _verify,
         "invalid_referer": _once("invalid_referer", mapping.invalid_referer),
-        "secure_link": _once("secure_link", lambda state: mapping.secure_link(state, Variables(state))),
+        "secure_link": _once("secure_link", lambda state: mapping.secure_link(state, Variables(state).expand)),
         "secure_link_expires": _once(
-            "secure_link_expires", lambda state: mapping.secure_link_expires(state, Variables(state))
+            "secure_link_expires", lambda state: mapping.secure_link_expires(state, Variables(state).expand)
         ),
         "nginx_version": lambda _: _undecided("the version of nginx"),
         "empty": lambda _: "",

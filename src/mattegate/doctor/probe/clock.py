@@ -7,11 +7,11 @@ better than that. An answer out of a cache carries the date of another day and m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from mattegate.doctor.answer import Certainty
 from mattegate.doctor.clue import Clue
+from mattegate.doctor.http_date import http_date
 from mattegate.doctor.observation import Observation
 
 NOTABLE_S: Final = 60.0
@@ -40,11 +40,10 @@ def skew_of(seen: Observation) -> Skew | None:
     said = seen.header("date")
     if seen.at is None or not said or seen.header("age") or "hit" in (seen.header("x-cache") or "").lower():
         return None
-    try:
-        written = parsedate_to_datetime(said).timestamp()
-    except (ValueError, TypeError, OverflowError):
+    dated = http_date(said)
+    if dated is None:
         return None
-    answered = seen.at + int(seen.fields.get("took_ms", "0")) / 1_000
+    written, answered = dated.timestamp(), seen.at + int(seen.fields.get("took_ms", "0")) / 1_000
     return Skew(written - answered, written + 1 - seen.at)
 
 

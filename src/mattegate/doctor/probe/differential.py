@@ -68,6 +68,8 @@ def _maker(seen: Observation) -> str:
     media = (seen.header("content-type") or "").lower()
     if "json" in media:
         return "JSON"
+    if media.startswith("image/"):
+        return "an image"
     named = next((name for pattern, name in _MAKERS if pattern.search(seen.body)), None)
     return named or ("HTML" if "html" in media else "text")
 
@@ -110,9 +112,8 @@ def axis_summary(axis: Axis, axial: Axial) -> str:
     differing = axial.differing()
     listed = "; ".join(f"{value}: {outcome}" for value, outcome in differing.items())
     base = outcome_of(axial.base)
-    return f"{axis}: {len(axial.along)} variations, " + (
-        f"against {base}: {listed}" if listed else "none changes the outcome"
-    )
+    count = "1 variation" if len(axial.along) == 1 else f"{len(axial.along)} variations"
+    return f"{axis}: {count}, " + (f"against {base}: {listed}" if listed else "the outcome stays the same")
 
 
 def _clue(cause: str, certainty: Certainty, axial: Axial, said: Mapping[str, Outcome], **facts: str) -> Clue:

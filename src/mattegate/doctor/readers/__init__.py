@@ -16,10 +16,10 @@ from mattegate.doctor.readers.logs import LOG_READERS, plain_head
 from mattegate.doctor.readers.node import NodeReader
 from mattegate.doctor.readers.openapi import OpenApiReader
 from mattegate.doctor.readers.postman import PostmanReader
-from mattegate.doctor.readers.protocol import HEAD_BYTES, Reader, Unreadable
+from mattegate.doctor.readers.protocol import HEAD_BYTES, PACKED_HEAD_BYTES, Reader, Unreadable
 from mattegate.doctor.redact import clean
 
-__all__ = ["HEAD_BYTES", "READERS", "Reader", "Unreadable", "by_name", "head_text", "recognise"]
+__all__ = ["HEAD_BYTES", "PACKED_HEAD_BYTES", "READERS", "Reader", "Unreadable", "by_name", "head_text", "recognise"]
 
 READERS: Final[tuple[Reader, ...]] = (
     HarReader(),
@@ -54,6 +54,6 @@ def by_name(name: str) -> Reader:
 
 def head_text(raw: bytes) -> str:
     """The beginning of an input as readers want it for recognition: unpacked, short, no control characters."""
-    beginning = plain_head(raw[:HEAD_BYTES])
+    beginning = plain_head(raw[:PACKED_HEAD_BYTES])
     wide = beginning.startswith((b"\xff\xfe", b"\xfe\xff"))
     return clean(beginning.decode("utf-16" if wide else "utf-8-sig", "replace"))

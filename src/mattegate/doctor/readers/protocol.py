@@ -9,6 +9,8 @@ from mattegate.doctor.observation import Observation
 
 HEAD_BYTES = 65_536
 """How much of an input a reader may look at to recognise it."""
+PACKED_HEAD_BYTES = 1 << 20
+"""What is read of an input to see what it is: a block of bzip2 shows nothing before all of it is there."""
 
 
 UNREAD = "unread"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
+from collections import Counter
+from collections.abc import Iterable
 
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs import LOG_READERS
@@ -30,3 +33,25 @@ def one(text: str | bytes, reader: str = "") -> Observation:
     """The one thing that a text says."""
     (seen,) = read(text, reader)
     return seen
+
+
+def kind_of(seen: Observation) -> tuple[object, ...]:
+    """What tells the kind of an observation: all that differs between kinds, but for what counts up."""
+    explains = tuple(seen.fields.get(name) for name in ("zone", "file", "upstream_status", "terminatingRuleId"))
+    return (
+        seen.format,
+        re.sub(r"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b|\d+", "0", seen.message),
+        seen.status,
+        seen.request,
+        seen.client,
+        *explains,
+    )
+
+
+def counted(seen: Iterable[Observation]) -> Counter[tuple[object, ...]]:
+    """How often each kind was refused; what passed is only told as a sample."""
+    counts: Counter[tuple[object, ...]] = Counter()
+    for each in seen:
+        if each.fields.get("counted") != "sample":
+            counts[kind_of(each)] += each.count
+    return counts

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs.formats import Format
 from mattegate.doctor.readers.logs.kinds import COARSE_KINDS, KINDS
-from tests.doctor.readers.logs.reading import READERS, read
+from tests.doctor.readers.logs.reading import READERS, counted, read
 
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0"
 _TIME = "02/Jan/2026:03:04:05 +0000"
@@ -145,34 +142,14 @@ _WRAPPED: dict[str, Callable[[int], str]] = {
 _LINES = 3_000
 
 
-def _told(seen: Observation) -> tuple[object, ...]:
-    explains = tuple(seen.fields.get(name) for name in ("zone", "file", "upstream_status", "terminatingRuleId"))
-    return (
-        seen.format,
-        re.sub(r"\b(?=[a-f]*\d)[0-9a-f-]{8,}\b|\d+", "0", seen.message),
-        seen.status,
-        seen.request,
-        seen.client,
-        *explains,
-    )
-
-
-def _counts(seen: Iterator[Observation] | list[Observation]) -> Counter[tuple[object, ...]]:
-    counts: Counter[tuple[object, ...]] = Counter()
-    for one in seen:
-        if one.fields.get("counted") != "sample":
-            counts[_told(one)] += one.count
-    return counts
-
-
 @pytest.mark.parametrize("name", [*_MAKERS, *_OTHER_APPS, *_WRAPPED])
 def test_counted_by_keys_as_line_by_line(name: str) -> None:
     """A long log gives the kinds and counts of its pieces, which are too short for keys."""
     lines = [f"{(_MAKERS | _OTHER_APPS | _WRAPPED)[name](n)}\n" for n in range(_LINES)]
     reader = "app-log" if name in _OTHER_APPS else "mixed" if name in _WRAPPED else name
     pieces = ("".join(lines[at : at + 100]) for at in range(0, _LINES, 100))
-    by_line = _counts(seen for piece in pieces for seen in read(piece, reader))
-    assert _counts(read("".join(lines), reader)) == by_line
+    by_line = counted(seen for piece in pieces for seen in read(piece, reader))
+    assert counted(read("".join(lines), reader)) == by_line
     assert by_line.total() > _LINES // 3
 
 
@@ -206,8 +183,74 @@ def test_messages_without_end_are_bounded_and_counted() -> None:
     assert len(seen) <= KINDS + COARSE_KINDS + 1
 
 
+def test_several_lines_in_one_wrapping_are_one() -> None:
+    """A journal's message may be a whole traceback; it is read as it is alone, and so are its neighbours."""
+    traceback = "Traceback: permission denied\n  File x\n" + _error(3)
+    said = [traceback if n % 50 == 49 else _error(n) for n in range(_LINES)]
+    lines = [_json(__REALTIME_TIMESTAMP="1767323045000000", MESSAGE=text) + "\n" for text in said]
+    for reader in ("nginx-error", "mixed"):
+        by_line = counted(seen for at in range(0, _LINES, 100) for seen in read("".join(lines[at : at + 100]), reader))
+        assert counted(read("".join(lines), reader)) == by_line
+    assert sum(count for told, count in by_line.items() if told[0] == "app-log") == _LINES // 50
+
+
 def _formats() -> dict[str, Format]:
     return {shape.name: shape for reader in READERS.values() for shape in getattr(reader, "formats", ())}
+
+
+_PIECES = [
+    ',"[]',
+    '"',
+    "[",
+    "]",
+    ",",
+    " ",
+    "\\",
+    '\\"',
+    "?",
+    "{",
+    "}",
+    ", client: ",
+    ", referer: ",
+    "\0",
+    "é",
+    "a",
+    "403",
+]
+_JUNK = st.lists(st.sampled_from(_PIECES), max_size=4).map("".join)
+
+
+@st.composite
+def _damages(draw: st.DrawFn) -> Callable[[str], bytes]:
+    """Puts something into a line or cuts something off, at any place."""
+    at, cut, junk = draw(st.integers(0, 300)), draw(st.sampled_from([0, 0, 1, 9, 400])), draw(_JUNK)
+    return lambda line: (line[:at] + junk + line[at + cut :]).encode()
+
+
+@st.composite
+def _damaged(draw: st.DrawFn) -> bytes:
+    """A line of some log, damaged."""
+    return draw(_damages())(_MAKERS[draw(st.sampled_from(sorted(_MAKERS)))](draw(st.integers(0, 99))))
+
+
+@given(st.lists(_damaged() | _JUNK.map(str.encode), min_size=1, max_size=8), st.sampled_from(sorted(_formats())))
+@settings(max_examples=600, deadline=None)
+def test_no_line_has_a_part_in_the_key_of_another(lines: list[bytes], name: str) -> None:
+    """What stands around a line does not change its key, however it is torn; an empty key is nobody's."""
+    keys = _formats()[name].keys
+    if keys is not None and keys.strict:
+        assert keys.of(lines) == [key for line in lines for key in keys.of([line])]
+
+
+@given(_damages(), st.sampled_from(sorted(_MAKERS)), st.integers(2, 16), st.integers(2, 16))
+@settings(max_examples=600, deadline=None)
+def test_lines_of_one_key_have_one_sketch(damage: Callable[[str], bytes], name: str, some: int, other: int) -> None:
+    """Two lines that differ in what counts up, damaged alike: no format takes them for the same unless they are."""
+    lines = [damage(_MAKERS[name](60 * number)) for number in (some, other)]
+    for shape in _formats().values():
+        if shape.keys is not None and shape.keys.strict:
+            one, another = shape.keys.of(lines)
+            assert one != another or one == shape.keys.nothing or len(set(map(shape.sketch, lines))) == 1
 
 
 @given(st.binary(max_size=300), st.sampled_from(sorted(_formats())), st.sampled_from(sorted(_MAKERS)))
@@ -215,6 +258,6 @@ def _formats() -> dict[str, Format]:
 def test_each_line_has_a_key(junk: bytes, name: str, other: str) -> None:
     """Whatever stands in a block, there are as many keys as lines."""
     keys = _formats()[name].keys
-    block = junk + b"\n" + _MAKERS[other](7).encode() + junk
+    lines = (junk + b"\n" + _MAKERS[other](7).encode() + junk).split(b"\n")
     if keys is not None:
-        assert len(keys.of(block)) == block.count(b"\n") + 1
+        assert len(keys.of(lines)) == len(lines)

@@ -13,21 +13,23 @@ from mattegate.doctor.readers.logs.candidates import Candidates, Words
 from mattegate.doctor.readers.logs.formats import Format
 from mattegate.doctor.readers.logs.keys import by_members
 from mattegate.doctor.readers.logs.repeating import found_in_each
-from mattegate.doctor.readers.logs.shapes import Shapes
+from mattegate.doctor.readers.logs.shapes import WITHOUT_PORT, Shapes
 from mattegate.doctor.readers.logs.washing import Washing
+from tests.doctor.readers.logs.reading import kind_of, read
 
 _SEARCH = re.compile(
     rb'"(?:(?:status|\w*rror)": ?(?P<value>(?:"[^"\\]*(?:\\.[^"\\]*)*|[^",}\]]*))'
-    rb'|(?:uri)": ?(?P<path>"[^"?\\]*)|(?:peer)": ?(?P<port>"(?:\[[^"\]]*|[^":]*)))'
+    rb'|(?:uri)": ?(?P<path>"[^"?\\]*)|(?:peer)": ?(?P<port>' + WITHOUT_PORT + rb"))"
 )
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 999) | st.text(st.sampled_from('ab4 "\\?:[]{},é\n'), max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "status", "uri"]), inner),
     max_leaves=6,
 )
+_PEERS = st.sampled_from(["10.0.0.5:80", "[2001:db8::1]:443", "2001:db8::20:38144", "10.0.0.5", ":1", "a:b", "h\\:80"])
 _MEMBERS = st.fixed_dictionaries(
     {"time": st.integers(0, 10**6), "status": st.sampled_from([403, "401", None]), "msg": _VALUES},
-    optional={"uri": _VALUES, "peer": _VALUES, "lastError": _VALUES, "x": _VALUES},
+    optional={"uri": _VALUES, "peer": _VALUES | _PEERS, "lastError": _VALUES, "x": _VALUES},
 )
 
 
@@ -44,8 +46,7 @@ def test_a_shape_finds_what_the_search_finds(documents: list[dict[str, object]],
     lines += [b"no JSON at all", b'{"status":4', lines[0][:-1], lines[0] + b" "]
     shapes = Shapes(_SEARCH)
     for _ in range(4):
-        block = b"\n".join(lines * 2)
-        assert shapes.keys(block) == [_found(line) for line in lines * 2]
+        assert shapes.keys(lines * 2) == [_found(line) for line in lines * 2]
 
 
 def test_a_log_that_changes_its_members_is_learnt_again() -> None:
@@ -54,9 +55,9 @@ def test_a_log_that_changes_its_members_is_learnt_again() -> None:
     assert keys is not None
     of = keys()
     for version in ('"a":1,', '"b":"x",', '"c":null,'):
-        block = "\n".join(f'{{{version}"uri":"/v1?n={n}","status":403}}' for n in range(50)).encode()
+        lines = [f'{{{version}"uri":"/v1?n={n}","status":403}}'.encode() for n in range(50)]
         for _ in range(3):
-            assert set(of(block)) == {(b'"uri":"/v1', b'"status":403')}
+            assert set(of(lines)) == {(b'"uri":"/v1', b'"status":403')}
 
 
 @given(st.lists(st.sampled_from(["Access DENIED 7", "all is well 9", "99 denied", "den1ied", "", "x4"]), max_size=40))
@@ -95,12 +96,57 @@ def test_the_last_line_of_a_block_may_have_no_end() -> None:
 )
 def test_what_counts_up_is_washed_out_and_the_rest_stays(line: str) -> None:
     """Of lines that differ by their times, ports and identifiers one is left, with its status and address."""
-    said = [line.format(n=40_000 + n, id=f"{n * 0x9E3779B97F4A7C15:032x}"[:32]) for n in range(1, 1_000)]
+    said = [line.format(n=40_000 + n, id=f"{n * 0x9E3779B97F4A7C15:032x}"[:32]).encode() for n in range(1, 1_000)]
     washing = Washing()
-    washing.keys("\n".join(said).encode())
-    (left,) = set(washing.keys("\n".join(said).encode()))
+    washing.keys(said)
+    (left,) = set(washing.keys(said))
     assert b"40" in left
     assert b"192.0.2.7" in left or b"10.0.0.9" in left
+
+
+_SLOTS = {
+    "time": st.builds("2026-01-02 {:02}:{:02}:{:02},{:03}".format, *(st.integers(0, 59),) * 3, st.integers(0, 999)),
+    "id": st.integers(16**15, 16**16 - 1).map("{:016x}".format),
+    "count": st.integers(0, 10**6).map(str),
+    "port": st.integers(1, 65_535).map(str),
+    "ip": st.sampled_from(["192.0.2.7", "192.0.2.77", "10.0.0.9", "2001:db8::1110", "2001:db8::20"]),
+    "status": st.sampled_from(["401", "403"]),
+}
+_SAID = (
+    'INFO:     {ip}:{port} - "GET /v1/2024?job={count} HTTP/1.1" {status} Forbidden',
+    "{time} - api - WARNING - request {id} of {ip}, {count} tries: HTTP {status}",
+    '{{"t":"{time}","id":"{id}","ip":"{ip}","path":"/a/{status}?n={count}","status":{status},"msg":"\\\\ {count}"}}',
+    "[{count}] denied id={id} count={count} for {ip} ({status}) /img/{id}/{count}",
+)
+
+
+@st.composite
+def _said(draw: st.DrawFn) -> bytes:
+    parts = {name: draw(values) for name, values in _SLOTS.items()}
+    return draw(st.sampled_from(_SAID)).format(**parts).encode()
+
+
+@given(st.lists(st.lists(_said(), min_size=1, max_size=20), min_size=1, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_lines_of_one_key_are_of_one_kind(blocks: list[list[bytes]]) -> None:
+    """Whatever was learnt of the blocks before, no key is too coarse: lines that have the same say the same."""
+    washing = Washing()
+    kinds: dict[bytes, object] = {}
+    for lines in blocks:
+        keys = washing.keys(lines)
+        assert len(keys) == len(lines)
+        for key, line in zip(keys, lines, strict=True):
+            kind = [kind_of(seen) for seen in read(line, "app-log")]
+            assert kinds.setdefault(key, kind) == kind
+
+
+def test_a_program_that_counts_everywhere_is_washed_all_the_same() -> None:
+    """Where there are too many places to learn, all of them are looked for."""
+    words = [f"{chr(97 + n)}{chr(97 + n)}=" for n in range(26)]
+    lines = [" ".join(f"{word}{n * 31 + at}" for at, word in enumerate(words, 4_000)).encode() for n in range(900)]
+    washing = Washing()
+    for _ in range(3):
+        assert len(set(washing.keys(lines))) == 1
 
 
 _SAYS = re.compile(rb"denied|to(?:o many|ken.{0,9}expired)|40[13]\b(?<=[ =]4..)")

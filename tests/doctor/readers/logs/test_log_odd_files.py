@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import json
+import lzma
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -56,6 +57,11 @@ _DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "gzip, damaged": lambda data: gzip.compress(data)[:40] + b"\xff" * 40,
     "gzip of gzip": lambda data: gzip.compress(gzip.compress(data)),
     "bzip2": bz2.compress,
+    "bzip2, torn": lambda data: bz2.compress(data)[:-9],
+    "bzip2, damaged": lambda data: bz2.compress(data)[:40] + b"\xff" * 40,
+    "xz": lzma.compress,
+    "xz, torn": lambda data: lzma.compress(data)[:-40],
+    "xz, damaged": lambda data: lzma.compress(data)[:60] + b"\xff" * 90,
     "noise between": lambda data: b"\n".join(
         line + b"\n" + random.Random(at).randbytes(80) for at, line in enumerate(data.split(b"\n"))
     ),
@@ -82,7 +88,7 @@ def test_each_reader_reads_or_says_why_not(damage: str) -> None:
     assert sum(reader.recognises(head, "some.log") for reader in LOG_READERS) <= 1
 
 
-@pytest.mark.parametrize("damage", ["CRLF", "BOM", "UTF-16", "gzip", "zeros behind", "noise between"])
+@pytest.mark.parametrize("damage", ["CRLF", "BOM", "UTF-16", "gzip", "bzip2", "xz", "zeros behind", "noise between"])
 def test_what_is_harmless_costs_nothing(damage: str) -> None:
     """All four programs' refusals are found and counted, recognised without being told."""
     data = _DAMAGES[damage](MIXED.encode())
@@ -98,6 +104,23 @@ def test_what_is_harmless_costs_nothing(damage: str) -> None:
         "caddy-log": 40,
         "app-log": 40,
     }
+
+
+@pytest.mark.parametrize(("head", "command"), [(b"\x28\xb5\x2f\xfd", "zstd -dc"), (b"\x1f\x9d", "uncompress -c")])
+def test_what_is_not_unpacked_here_is_said(head: bytes, command: str) -> None:
+    """A log that Python's library cannot unpack is named with the command that can, not read as noise."""
+    with pytest.raises(Unreadable, match=command):
+        head_text(head + b"...")
+
+
+def test_a_block_of_bzip2_is_seen_as_a_whole() -> None:
+    """Its first 64 KiB unpack to nothing; the reader is found all the same, and every stream is read."""
+    noise = random.Random(3)
+    lines = "".join(ACCESS.replace("/v1", f"/v1/{noise.getrandbits(64)}") for _ in range(15_000)).encode()
+    packed = bz2.compress(lines) + bz2.compress(lines)
+    assert bz2.BZ2Decompressor().decompress(packed[:HEAD_BYTES]) == b""
+    assert recognise(head_text(packed), "access.log.bz2") is not None
+    assert sum(seen.count for seen in read(packed, "access")) == 30_000
 
 
 class _Endless(io.RawIOBase):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from mattegate.doctor.readers.logs.wrapping import bare_lines, unwrapped
 from tests.doctor.readers.logs.reading import one, read
 
 LINE = (
@@ -77,3 +81,43 @@ def test_cloudwatch_tail_is_taken_off() -> None:
         "Method completed with status: 403\n"
     )
     assert (seen.format, seen.status, seen.at) == ("aws-apigw-execution", 403, AT)
+
+
+_WRAPPERS: tuple[Callable[[str], str], ...] = (
+    lambda said: said,
+    lambda said: f"nginx-1  | {said}",
+    lambda said: f"Web | {said}",
+    lambda said: f"2026-app  | {said}",
+    lambda said: f"\x1b[36mnginx-1  |\x1b[0m {said}",
+    lambda said: f"2026-01-02T03:04:05.000000000Z {said}",
+    lambda said: f"2026-01-02T04:04:05+01:00 stderr F {said}",
+    lambda said: f"Jan  2 04:04:05 web nginx[12]: {said}",
+    lambda said: f"Jan 12 04:04:05 kernel: {said}",
+    lambda said: f"<190>Jan  2 04:04:05.5 web nginx: {said}",
+    lambda said: f'<165>1 2026-01-02T03:04:05.000Z web nginx 12 - [x@1 a="b"] {said}',
+    lambda said: json.dumps({"log": f"{said}\n", "stream": "stderr"}),
+    lambda said: json.dumps({"stream": "log", "log": said}),
+    lambda said: json.dumps({"MESSAGE": said, "PRIORITY": "6"}, separators=(",", ":")),
+    lambda said: json.dumps({"level": "info", "msg": said}),
+)
+_SAID = st.lists(
+    st.sampled_from([LINE, "denied", " ", '"', "\\", "\\n", "\t", "é", ',"[]', "}", '{"a":1}', "log", '"log":', "|"]),
+    max_size=4,
+).map("".join)
+
+
+@st.composite
+def _wrapped(draw: st.DrawFn) -> bytes:
+    """A line in a wrapping, which may be torn at either end."""
+    line = draw(st.sampled_from(_WRAPPERS))(draw(_SAID)).encode()
+    return line[draw(st.sampled_from([0, 0, 0, 1, 5])) : len(line) - draw(st.sampled_from([0, 0, 0, 1, 3, 30]))]
+
+
+@given(st.lists(_wrapped(), min_size=1, max_size=12))
+@settings(max_examples=400, deadline=None)
+def test_many_lines_are_unwrapped_as_each_of_them(lines: list[bytes]) -> None:
+    """Whatever stands around a line, and whichever wrapping the first lines have."""
+    bare = bare_lines(lines)
+    if bare is not lines:
+        alone = [unwrapped(line)[0].strip(b"\0\r") for line in lines]
+        assert [unwrapped(line)[0] for line in bare] == [unwrapped(line)[0] for line in alone]

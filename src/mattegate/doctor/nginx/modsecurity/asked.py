@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from mattegate.doctor.nginx.modsecurity.transformations import decoded, unescaped
 from mattegate.doctor.nginx.modsecurity.values import ANYTHING, AtLeast, Value, Values, single
-from mattegate.doctor.nginx.sizes import size
-from mattegate.doctor.nginx.uri import as_bytes_text
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.request import Headers
-    from mattegate.doctor.nginx.state import State
 
-_HEAD: Final = 8_192
-"""Bytes of the body that may have come with the head, in one of its buffers."""
 _AFTER_BODY: Final = 2
 _WITH_ARGUMENTS: Final = frozenset({"URLENCODED", "MULTIPART", "JSON"})
 
@@ -52,21 +47,6 @@ class Asked:
         if kind.startswith("multipart/form-data"):
             return "MULTIPART"
         return "URLENCODED" if kind.startswith("application/x-www-form-urlencoded") else ""
-
-
-def asked_of(state: State) -> Asked:
-    """The request that a state is about; of a subrequest nginx reads no body."""
-    request = state.request
-    headers = [("Host", as_bytes_text(request.host))] if request.host is not None else []
-    headers += state.headers
-    names = {name.lower() for name, _ in headers}
-    if request.chunked:
-        headers.append(("Transfer-Encoding", "chunked"))
-    elif request.body_bytes and "content-length" not in names:
-        headers.append(("Content-Length", str(request.body_bytes)))
-    body = request.body_bytes if state.main and not state.discarded else 0
-    in_memory = size(state.scope.value("client_body_buffer_size", "16k")) * 5 // 4 + _HEAD
-    return Asked(state.method, state.raw, request.http_version, tuple(headers), state.client, body, body > in_memory)
 
 
 @dataclass(frozen=True, slots=True)

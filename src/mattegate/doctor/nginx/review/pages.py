@@ -17,9 +17,10 @@ from mattegate.doctor.cors.check import Answer
 from mattegate.doctor.cors.fetch import BadPageRequest, Credentials, PageRequest, preflight_headers
 from mattegate.doctor.cors.judge import Judgement, Stage, judge_exchange
 from mattegate.doctor.nginx.answer_headers import always
+from mattegate.doctor.nginx.mapping import definition_in
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
-from mattegate.doctor.nginx.values import UNKNOWN
+from mattegate.doctor.nginx.values import UNKNOWN, variables_in
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -45,7 +46,8 @@ def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator
     if page is None or not page.cross_origin:
         return
     asking = replace(request, method="OPTIONS", headers=preflight_headers(page), body_bytes=0, label="preflight")
-    before, after = model.predict(asking, around), model.predict(request, around)
+    before = model.predict(asking, _strict(around, model.http))
+    after = model.predict(request, around)
     if not (_joins(before) or _joins(after)):
         yield from _taken_away(after)
         return
@@ -59,6 +61,14 @@ def page_clues(model: Model, request: Request, around: Surroundings) -> Iterator
         yield from _not_always(after)
 
 
+def _strict(around: Surroundings, http: Scope) -> Surroundings:
+    """Whom ``auth_request`` asks demands the credential that no preflight has, unless it learns the method."""
+    told = (line for line in http.directive.walk() if line.name == "proxy_set_header")
+    knows = any("$request_method" in arg for line in told for arg in line.args[1:])
+    return around if knows or around.auth_status >= _REFUSING else replace(around, auth_status=401)
+
+
+_REFUSING: Final = 400
 _SURE: Final = frozenset({Outcome.ANSWERS, Outcome.FORWARDS})
 
 
@@ -136,7 +146,7 @@ def _clue(judged: Judgement, prediction: Prediction, page: PageRequest) -> Clue:
     scope = prediction.scope
     cause, lines = judged.code, _lines(scope, _ALLOW_ORIGIN)
     if cause in _WITHOUT_ORIGIN and scope is not None:
-        why, lines = _why_missing(scope, prediction)
+        why, lines = _why_missing(scope, prediction, page)
         cause = why if lines and (cause != "cors.preflight_no_allow_origin" or why == "cors.add_header_lost") else cause
     elif cause == "cors.star_with_credentials":
         lines = [*lines, *_lines(scope, _CREDENTIALS)]
@@ -149,7 +159,7 @@ def _clue(judged: Judgement, prediction: Prediction, page: PageRequest) -> Clue:
     shown = lines or [line for line in (prediction.decided_by, prediction.location) if line is not None][:1]
     return Clue(
         cause=cause,
-        certainty=Certainty.PROVEN,
+        certainty=Certainty.LIKELY if prediction.mechanism == "auth_request" else Certainty.PROVEN,
         origin=ORIGIN,
         evidence=tuple(
             filter(None, (judged.says, judged.console, *(f"{line.text} ({place(line)})" for line in shown)))
@@ -176,11 +186,13 @@ def _lines(scope: Scope | None, name: str) -> list[Directive]:
     return [line for line in scope.inherited("add_header") if _sets(line, name)] if scope is not None else []
 
 
-def _why_missing(scope: Scope, prediction: Prediction) -> tuple[str, list[Directive]]:
+def _why_missing(scope: Scope, prediction: Prediction, page: PageRequest) -> tuple[str, list[Directive]]:
     """Why an answer lacks the header that some line adds."""
     own = _lines(scope, _ALLOW_ORIGIN)
-    if own and prediction.status is not None and prediction.status >= 400:
+    if own and prediction.status is not None and prediction.status >= _REFUSING:
         return ("cors.error_without_headers" if prediction.outcome is Outcome.ANSWERS else "cors.not_always"), own
+    if own:
+        return "cors.no_allow_origin", [*own, *_rows_about(own, scope, page.origin)]
     holder = next((level for level in scope.upwards() if level.own("add_header")), None)
     if holder is not None and holder.parent is not None and _lines(holder.parent, _ALLOW_ORIGIN):
         return "cors.add_header_lost", [holder.own("add_header")[0], *_lines(holder.parent, _ALLOW_ORIGIN)[:1]]
@@ -192,6 +204,15 @@ def _why_missing(scope: Scope, prediction: Prediction) -> tuple[str, list[Direct
         if _sets(line, _ALLOW_ORIGIN)
     ]
     return ("cors.only_in_preflight", in_if[:1]) if in_if else ("cors.no_allow_origin", [])
+
+
+def _rows_about(lines: list[Directive], scope: Scope, origin: str) -> Iterator[Directive]:
+    """The table that gives these lines no value for an origin, and the row in it that comes nearest."""
+    names = {name for line in lines for name in variables_in(line.args[1] if len(line.args) > 1 else "")}
+    http = [*scope.upwards()][-1]
+    for block in filter(None, (definition_in(http, name) for name in sorted(names))):
+        yield block
+        yield from (row for row in block.children if origin in row.name)
 
 
 def _taken_away(prediction: Prediction) -> Iterator[Clue]:

@@ -14,6 +14,7 @@ from mattegate.doctor.nginx.files import native
 from mattegate.doctor.nginx.mapping import definition_in
 from mattegate.doctor.nginx.request import Certificate, Outcome, Prediction
 from mattegate.doctor.nginx.review.firewalled import MECHANISMS, firewalled, shown
+from mattegate.doctor.nginx.review.meant import is_call
 from mattegate.doctor.nginx.review.slashes import glued_alias
 from mattegate.doctor.nginx.review.words import ORIGIN, asked, culprit, facts_of, place
 from mattegate.doctor.nginx.values import Undecided, variables_in
@@ -175,7 +176,9 @@ def _return(prediction: Prediction, http: Scope, status: int | None, line: Direc
     facts = _facts(prediction, line, status)
     if _strange_host(prediction, http) and (line is None or _in_server(line, prediction)):
         return "host.unknown", facts, (prediction.server, line)
-    for condition in _conditions(prediction, line):
+    if (away := _sent_away(prediction, status)) is not None:
+        return away
+    for condition in conditions(prediction, line):
         for variable in variables_in(condition.args[0] if condition.args else ""):
             known = _KNOWN_VARIABLES.get(variable)
             if known is not None:
@@ -200,7 +203,7 @@ def _value(condition: Directive) -> str:
     return condition.args[2] if len(condition.args) > 2 else "1"
 
 
-def _conditions(prediction: Prediction, line: Directive | None) -> list[Directive]:
+def conditions(prediction: Prediction, line: Directive | None) -> list[Directive]:
     """The ``if`` blocks that the deciding line stands in."""
     if line is None:
         return []
@@ -287,7 +290,8 @@ def _strange_host(prediction: Prediction, http: Scope) -> bool:
 def shadowed(prediction: Prediction) -> bool:
     """Whether a regular expression took the request from a location that would have passed it on."""
     over = prediction.passed_over
-    return over is not None and over.args[-1:] != ("/",) and _passes_on(prediction)
+    named = over is not None and (over.args[-1:] != ("/",) or is_call(prediction.request.path))
+    return named and _passes_on(prediction)
 
 
 def _passes_on(prediction: Prediction) -> bool:
@@ -298,6 +302,8 @@ def _passes_on(prediction: Prediction) -> bool:
 def _missing(prediction: Prediction, http: Scope, status: int | None, line: Directive | None) -> Made:
     if _passes_on(prediction) and prediction.location is not None:
         return _shadow(prediction, status)
+    if (away := _sent_away(prediction, status)) is not None:
+        return away
     if line is not None and glued_alias(line, prediction.location):
         return "alias.glued", _facts(prediction, line, status, better=f"{line.args[0]}/"), (line,)
     if _strange_host(prediction, http):
@@ -306,6 +312,30 @@ def _missing(prediction: Prediction, http: Scope, status: int | None, line: Dire
         at = line if line is not None and line.name == "try_files" else prediction.location or prediction.server
         return "location.not_proxied", _facts(prediction, line, status), (at,)
     return "location.missing", _facts(prediction, line, status), (line or prediction.location or prediction.server,)
+
+
+def _sent_away(prediction: Prediction, status: int | None) -> Made | None:
+    left = _left(prediction)
+    if left is None:
+        return None
+    away, meant = left
+    facts = _facts(prediction, away, status, meant=meant.text.removesuffix(" { … }"))
+    return "proxy_pass.not_reached", facts, left
+
+
+def _left(prediction: Prediction) -> tuple[Directive, Directive] | None:
+    """The line that sent a request away from a location that would have passed it on, and that location."""
+    for step in prediction.steps:
+        block = step.directive
+        if step.phase != "location" or block is None or block is prediction.location:
+            continue
+        if any(block.named("proxy_pass")):
+            moved = prediction.moved
+            inside = moved is not None and any(line is moved for line in block.walk())
+            away = moved if inside else next(block.named("try_files"), None)
+            if away is not None:
+                return away, block
+    return None
 
 
 def _shadow(prediction: Prediction, status: int | None) -> Made:

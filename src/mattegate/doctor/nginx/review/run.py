@@ -13,6 +13,7 @@ from mattegate.doctor.nginx.listening import first_name
 from mattegate.doctor.nginx.model import Model
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.arriving import losses
+from mattegate.doctor.nginx.review.circling import circle
 from mattegate.doctor.nginx.review.either import refused_either_way
 from mattegate.doctor.nginx.review.filesystem import file_clues, taken_for_granted
 from mattegate.doctor.nginx.review.firewalled import MECHANISMS, shown
@@ -20,7 +21,8 @@ from mattegate.doctor.nginx.review.limiting import limits
 from mattegate.doctor.nginx.review.pages import page_clues
 from mattegate.doctor.nginx.review.refusals import bypass, hidden_status, proxy_admitted, refusal, shadow
 from mattegate.doctor.nginx.review.standing import standing
-from mattegate.doctor.nginx.review.usual import MOST_SERVERS, unasked, usual_requests
+from mattegate.doctor.nginx.review.unasked import unasked
+from mattegate.doctor.nginx.review.usual import MOST_SERVERS, usual_requests, without_calls
 from mattegate.doctor.nginx.review.words import asked, place
 from mattegate.doctor.nginx.state import Surroundings
 from mattegate.doctor.nginx.values import UNKNOWN
@@ -55,6 +57,7 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
     fixes: list[Fix] = []
     named = [r if r.host is not None else replace(r, host=first_name(model.servers)) for r in requests]
     if not tree.faults:
+        around = around if asked_for else without_calls(model, around)
         for request in named or usual_requests(model, around):
             prediction = model.predict(request, around)
             predictions.append(prediction)
@@ -92,16 +95,18 @@ def _clues(
         shadow(prediction),
         bypass(prediction),
         proxy_admitted(prediction),
+        circle(model, prediction, around),
     )
     clues = [clue for clue in found if clue is not None]
+    either = refused_either_way(model, prediction, around)
+    beside = refusal(either, model.http) if either is not None else None
     if asked_for:
         yield from (_as_far_as_read(clue, prediction, tree) for clue in clues)
-        either = refused_either_way(model, prediction, around)
-        clue = refusal(either, model.http) if either is not None else None
-        if clue is not None:
-            yield replace(clue, certainty=Certainty.LIKELY)
+        yield from (replace(clue, certainty=Certainty.LIKELY) for clue in (beside,) if clue is not None)
     else:
-        yield from filter(None, (unasked(clue, prediction, tree) for clue in clues))
+        yield from filter(None, (unasked(clue, prediction, model, tree, around) for clue in clues))
+        if beside is not None and either is not None:
+            yield from filter(None, (unasked(beside, either, model, tree, around),))
     yield from losses(prediction)
     yield from limits(prediction, model.http)
     yield from page_clues(model, prediction.request, around)

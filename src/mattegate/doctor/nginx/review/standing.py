@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Final
 from mattegate.doctor.answer import Certainty, Culprit
 from mattegate.doctor.clue import Clue
 from mattegate.doctor.nginx.addresses import parse_network
+from mattegate.doctor.nginx.review.meant import for_callers
 from mattegate.doctor.nginx.review.nesting import misnested
 from mattegate.doctor.nginx.review.slashes import glued_aliases
+from mattegate.doctor.nginx.review.slips import slips
 from mattegate.doctor.nginx.review.starting import refused, refused_rules
-from mattegate.doctor.nginx.review.words import ORIGIN, culprit, place
+from mattegate.doctor.nginx.review.unreached import unreached
+from mattegate.doctor.nginx.review.words import ORIGIN, clue_of
 from mattegate.doctor.nginx.values import has_variables
 
 if TYPE_CHECKING:
@@ -38,12 +41,15 @@ def standing(tree: Tree, http: Scope | None, servers: Servers) -> Iterator[Clue]
     yield from refused(tree, http, servers)
     yield from refused_rules(tree)
     yield from _zones(tree, http)
+    yield from unreached(servers)
+    yield from slips(servers)
     yield from _trusting(http)
     for scope in _every(server.scope for server in servers):
         yield from _trusting(scope)
         yield from _opened(scope)
         yield from _disguised(scope)
         yield from _any_opens(scope)
+        yield from _answers_first(scope)
         yield from _allow_alone(scope)
         yield from glued_aliases(scope)
 
@@ -54,12 +60,6 @@ def _every(scopes: Iterator[Scope]) -> Iterator[Scope]:
         scope = todo.pop(0)
         yield scope
         todo += scope.locations
-
-
-def _clue(cause: str, certainty: Certainty, *lines: Directive, **facts: object) -> Clue:
-    said = {"rule": lines[0].text, "place": place(lines[0])} | {name: str(value) for name, value in facts.items()}
-    evidence = tuple(f"{line.text} ({place(line)})" for line in lines)
-    return Clue(cause, certainty, ORIGIN, evidence, said, culprit=culprit(*lines))
 
 
 def _zones(tree: Tree, http: Scope) -> Iterator[Clue]:
@@ -74,7 +74,7 @@ def _zones(tree: Tree, http: Scope) -> Iterator[Clue]:
         zone = _zone(line)
         defined = {_zone(other) for other in http.own(kind)}
         if zone and zone not in defined:
-            yield _clue("limit_req.zone_undefined", certainty, line, zone=zone)
+            yield clue_of("limit_req.zone_undefined", certainty, line, zone=zone)
 
 
 def _zone(line: Directive) -> str:
@@ -88,7 +88,7 @@ def _trusting(scope: Scope) -> Iterator[Clue]:
     for line in scope.own("set_real_ip_from"):
         network = parse_network(line.args[0]) if line.args else None
         if network is not None and network.prefixlen == 0 and _address_matters(scope):
-            yield _clue("realip.trusts_everyone", Certainty.PROVEN, line)
+            yield clue_of("realip.trusts_everyone", Certainty.PROVEN, line)
 
 
 def _address_matters(scope: Scope) -> bool:
@@ -105,7 +105,7 @@ def _any_opens(scope: Scope) -> Iterator[Clue]:
     rules = scope.inherited("allow", "deny")
     guarded = any(scope.value(name, "off") != "off" for name in ("auth_basic", "auth_request"))
     if guarded and rules and rules[0].name == "allow" and rules[0].args == ("all",):
-        yield _clue("satisfy.any_opens", Certainty.PROVEN, lines[-1], rules[0], opens="everybody")
+        yield clue_of("satisfy.any_opens", Certainty.PROVEN, lines[-1], rules[0], opens="everybody")
 
 
 def _opened(scope: Scope) -> Iterator[Clue]:
@@ -114,7 +114,7 @@ def _opened(scope: Scope) -> Iterator[Clue]:
     outer = scope.parent.inherited("allow", "deny") if scope.parent is not None else []
     closed = outer and outer[-1].name == "deny" and outer[-1].args == ("all",) and any(r.name == "allow" for r in outer)
     if closed and own and all(rule.name == "deny" and rule.args != ("all",) for rule in own):
-        yield _clue("access.inheritance_lost", Certainty.PROVEN, own[0], outer[-1])
+        yield clue_of("access.inheritance_lost", Certainty.PROVEN, own[0], outer[-1])
 
 
 _REFUSALS: Final = frozenset({"400", "401", "403", "413", "415", "422", "429", "500", "502", "503"})
@@ -125,11 +125,28 @@ def _disguised(scope: Scope) -> Iterator[Clue]:
     if not scope.switched_on("proxy_intercept_errors") or not scope.own("proxy_pass", "error_page"):
         return
     for line in scope.inherited("error_page"):
-        *codes, _ = line.args
+        *codes, page = line.args
         shown = next((code[1:] for code in codes if code.startswith("=")), "")
         hidden = _REFUSALS.intersection(codes)
-        if shown.startswith("2") and hidden:
-            yield _clue("error_page.hides_status", Certainty.PROVEN, line, shown=shown, status="/".join(sorted(hidden)))
+        if not shown.startswith("2") or not hidden or _is_of_a_bucket(codes, page, scope):
+            continue
+        status = "/".join(sorted(hidden))
+        yield clue_of("error_page.hides_status", Certainty.PROVEN, line, shown=shown, status=status)
+
+
+def _is_of_a_bucket(codes: list[str], page: str, scope: Scope) -> bool:
+    """Whether a page app in an object store gets its first page for each path: stores say 403 of what is not there."""
+    refused = {code for code in codes if not code.startswith("=")}
+    return refused == {"403", "404"} and page.endswith((".html", "/")) and not for_callers(scope.directive)
+
+
+def _answers_first(scope: Scope) -> Iterator[Clue]:
+    """A ``return`` beside rules of its own location, which are never asked: the rewrite phase comes first."""
+    rules = scope.own("deny", "auth_basic", "auth_request") if scope.kind == "location" else []
+    rules = [rule for rule in rules if rule.args[:1] != ("off",)]
+    answers = [line for line in scope.own("return") if line.args[:1] and line.args[0].startswith("2")]
+    if rules and answers:
+        yield clue_of("if.bypasses_access", Certainty.PROVEN, answers[0], rules[0])
 
 
 def _allow_alone(scope: Scope) -> Iterator[Clue]:
@@ -142,4 +159,4 @@ def _allow_alone(scope: Scope) -> Iterator[Clue]:
         and len(networks) == len(rules)
         and all(rule.name == "allow" for rule in rules)
     ):
-        yield _clue("access.allow_without_deny", Certainty.LIKELY, networks[0])
+        yield clue_of("access.allow_without_deny", Certainty.LIKELY, networks[0])

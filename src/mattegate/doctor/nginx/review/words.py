@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mattegate.doctor.answer import Culprit
+from mattegate.doctor.answer import Certainty, Culprit
+from mattegate.doctor.clue import Clue
 
 if TYPE_CHECKING:
     from mattegate.doctor.nginx.directive import Directive
@@ -45,3 +46,10 @@ def facts_of(directive: Directive | None, request: Request, **more: object) -> d
         "client": request.client,
         **{name: str(value) for name, value in more.items()},
     }
+
+
+def clue_of(cause: str, certainty: Certainty, *lines: Directive, **facts: object) -> Clue:
+    """What lines show by themselves, whatever is asked; the first of them is the rule that the sentences name."""
+    said = {"rule": lines[0].text, "place": place(lines[0])} | {name: str(value) for name, value in facts.items()}
+    evidence = tuple(f"{line.text} ({place(line)})" for line in lines)
+    return Clue(cause, certainty, ORIGIN, evidence, said, culprit=culprit(*lines))

@@ -11,6 +11,7 @@ from typing import Final
 
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs import combined
+from mattegate.doctor.readers.logs.fence import text_before
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
 from mattegate.doctor.readers.logs.keys import by_line
 from mattegate.doctor.readers.logs.line import Line, observed
@@ -85,9 +86,10 @@ def _facts(message: str) -> dict[str, str]:
 
 
 _KEYS: Final = by_line(
-    rb"\[[A-Z][a-z]{2} [^\]\n]{1,40}\] \[(?!security2:)([\w-]*:?(?:error|crit|alert|emerg|warn))\] "
+    rb"\[[A-Z][a-z]{2} [^\]]{1,40}\] \[(?!security2:)([\w-]*:?(?:error|crit|alert|emerg|warn))\] "
     rb"(?:\[pid \d+(?::tid \d+)?\] |)(?:([\w./-]+\.c\(\d+\)): |)(?:(\(\d{1,6}\)[^:\n]{1,120}): |)"
-    rb"(?:\[(?:client|remote) ([^\]\s]+?)(?:|:\d+)\] |)([^,\n]*(?:,(?! referer: )[^,\n]*)*)(?:|, referer: \S+)",
+    rb"(?:\[(?:client|remote) ([\d.]++|[^\]\s]+?)(?::\d+|)\] |)"
+    rb"(" + text_before(b" referer: ") + rb")(?:, referer: \S+|)",
     left=4,
 )
 APACHE_ERROR: Final = Format(

@@ -246,7 +246,7 @@ APPLICATION: Final = Format(
     telling=("level", "origin"),
     needles=_NEEDLES,
     keys=Keys(
-        lambda block: Washing().keys(block),
+        lambda lines: Washing().keys(lines),
         words_left,
         learning=lambda: Washing().keys,
         worth=_refusing,

@@ -410,7 +410,7 @@ APIGW_COMMON: Final = Format(
     common_sketch,
     parse_common,
     keys=by_line(
-        rb'(\S+) \S+ \S+ \[[^\]\n]{1,40}\] ?"([^"?\n]*)[^"\n]*" ([45]\d\d) (?:\d+|-) ' + _UUID.encode() + rb"(?:| \S+)",
+        rb'(\S+) \S+ \S+ \[[^\]]{1,40}\] ?"([^"?]*+)[^"]*+" ([45]\d\d) (?:\d+|-) ' + _UUID.encode() + rb"(?:| \S+)",
         left=2,
     ),
 )
@@ -434,8 +434,8 @@ WAF: Final = Format(
 )
 _ALB_KEYS: Final = by_line(
     rb"(?:|(?:https?|h2|grpcs|wss?) \S+ )\S+ (\S+):\d{1,5} (\S+) \S+ \S+ \S+ ([45]\d\d) (\d{3}|-) \d+ \d+ "
-    rb'"([^"?\n]*)[^"\n]*" "[^"\n]*" \S+ \S+'
-    rb'(?:| \S+ "[^"\n]*" "[^"\n]*" "[^"\n]*" \S+ \S+ ("[^"\n]*") "[^"\n]*" ("[^"\n]*").*)',
+    rb'"([^"?]*+)[^"]*+" "[^"]*+" \S+ \S+'
+    rb'(?: \S+ "[^"]*+" "[^"]*+" "[^"]*+" \S+ \S+ ("[^"]*+") "[^"]*+" ("[^"]*+").*|)',
     left=2,
 )
 ALB: Final = Format(

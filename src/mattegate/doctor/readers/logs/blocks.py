@@ -1,4 +1,4 @@
-"""Bytes to blocks of whole lines: plain, gzip or UTF-16, in memory that does not grow with the input.
+"""Bytes to blocks of whole lines: plain, packed or UTF-16, in memory that does not grow with the input.
 
 Nothing here knows what a line says.
 """
@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
+from mattegate.doctor.readers.logs.packed import beginning, is_packed, unpacked
 from mattegate.doctor.readers.protocol import Unreadable
 
 BLOCK: Final = 1 << 20
@@ -28,13 +29,18 @@ _WIDE: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-b
 def blocks(stream: BinaryIO) -> Iterator[bytes]:
     """Blocks of about 1 MiB, each of whole lines and ending with a line end; a line that is too long is a block.
 
-    Raises :class:`~mattegate.doctor.readers.protocol.Unreadable` where a gzip is damaged.
+    Raises :class:`~mattegate.doctor.readers.protocol.Unreadable` where what is packed is damaged.
     """
     return _whole_lines(_plain(stream))
 
 
 def plain_head(head: bytes) -> bytes:
-    """The beginning of what ``head`` holds once it is unpacked, to recognise it by; at most 64 KiB."""
+    """The beginning of what ``head`` holds once it is unpacked, to recognise it by; at most 64 KiB.
+
+    Raises :class:`~mattegate.doctor.readers.protocol.Unreadable` where it is packed in a way that is not read here.
+    """
+    if is_packed(head):
+        return beginning(head, LONGEST)
     if not head.startswith(_GZIP):
         return head[:LONGEST]
     try:
@@ -47,6 +53,8 @@ def _plain(stream: BinaryIO) -> Iterator[bytes]:
     first = stream.read(_FIRST)
     if first.startswith(_GZIP):
         yield from _widths(_inflated(first, stream))
+    elif is_packed(first):
+        yield from _widths(unpacked(first, stream))
     else:
         yield from _widths(_read(first, stream))
 

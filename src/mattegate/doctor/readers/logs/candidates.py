@@ -47,9 +47,9 @@ class Candidates:
             yield from ((place, lines[place]) for place in sorted(places))
 
     def _places(self, block: bytes) -> Iterator[int]:
-        searches = self._others + (self._members if _MEMBER in block else [])
-        if b'"MESSAGE"' in block:
-            searches.append(AS_BYTES.search)
+        searches = list(self._others)
+        if b'"' in block:
+            searches += [AS_BYTES.search, *(self._members if _MEMBER in block else ())]
         for search in searches:
             yield from _found(block, search)
 

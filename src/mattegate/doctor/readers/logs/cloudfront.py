@@ -117,10 +117,9 @@ def _tabbed() -> Format:
         found = _row(line.text, columns)
         return None if found is None else _observed(line, found)
 
-    def keys(block: bytes) -> list[tuple[bytes, ...]]:
-        lines = block.split(b"\n")
+    def keys(lines: Sequence[bytes]) -> list[tuple[bytes, ...]]:
         names = _names(lines[0].decode("utf-8", "replace"), columns)
-        if b"#Fields:" in block or not {"sc-status", "c-ip"} <= set(names):
+        if any(line.startswith(b"#Fields:") for line in lines) or not {"sc-status", "c-ip"} <= set(names):
             return [()] * len(lines)
         picked = itemgetter(*(list(names).index(name) for name in _TELLING if name in names))
         rows = (line.split(b"\t") for line in lines)

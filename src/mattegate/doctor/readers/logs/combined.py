@@ -30,11 +30,14 @@ PASSED: Final = re.compile(
 """A whole line; it is a group unless it says that a request passed."""
 PASSES_SOMEWHERE: Final = re.compile(rb'" [123]\d\d \d')
 """Stands in every line that says so."""
-_PAIRS: Final = rb'(?: (?:u(?:pstream_)?s(?:tatus)?=("?[\d-]+"?)|[a-z_]+=(?:"[^"\\\n]*"|[^" \n]*)))+'
-_INGRESS_TAIL: Final = rb' \d+ [\d.]+ \[[^\]\n]*\] \[[^\]\n]*\] [^"\n]* ((?:\d{3}|-)(?:, (?:\d{3}|-))*) [0-9a-f]{32}'
+TEXT_END: Final = rb'[^"]*+"(?<!\\")'
+"""A quote that is no part of the text."""
+_TEXT: Final = b' "' + TEXT_END
+_PAIRS: Final = rb'(?: (?:u(?:pstream_)?s(?:tatus)?=("?[\d-]+"?)|[a-z_]+=(?:"' + TEXT_END + rb'|[^" \n]*)))+'
+_INGRESS_TAIL: Final = rb' \d+ [\d.]+ \[[^\]]*+\] \[[^\]]*+\] [^"\n]* ((?:\d{3}|-)(?:, (?:\d{3}|-))*) [0-9a-f]{32}'
 KEYS: Final = by_line(
-    rb'([^\[\n]*)\[[^\]\n]{1,40}\] ?"([^"\\?\n]*)[^"\\\n]*" ([45]\d\d) [\d-]+'
-    rb'(?:| "[^"\\\n]*" "[^"\\\n]*"(?:| "[^"\\\n]*"|' + _PAIRS + rb"|" + _INGRESS_TAIL + rb"))",
+    rb'([^\[]*+)\[[^\]]{1,40}\] ?"([^"?]*+)' + TEXT_END + rb" ([45]\d\d) [\d-]+"
+    rb"(?:" + _TEXT + _TEXT + rb"(?:" + _TEXT + rb"|" + _PAIRS + rb"|" + _INGRESS_TAIL + rb"|)|)",
     left=2,
 )
 _LINE: Final = re.compile(_HEAD + rf"(?: {_QUOTED} {_QUOTED})?(.*)", re.DOTALL)

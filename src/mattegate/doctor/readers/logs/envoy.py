@@ -205,8 +205,8 @@ _TELLING: Final = (
     "policy",
 )
 _KEYS: Final = by_line(
-    rb'\[[\d-]+T[^\]\n]*\] "([^"?\n]*)[^"\n]*" ([45]\d\d|0) (\S+) (?:|(\S+) \S+ ("[^"\n]*") )\d+ \d+ \S+ \S+ '
-    rb'"([^"\n]*)" "[^"\n]*" "[^"\n]*" ("[^"\n]*" "[^"\n]*")(?:| (\S+) \S+ \S+ (\S+):\d+ \S+ (\S+))',
+    rb'\[[\d-]+T[^\]]*+\] "([^"?]*+)[^"]*+" ([45]\d\d|0) (\S+) (?:|(\S+) \S+ ("[^"]*+") )\d+ \d+ \S+ \S+ '
+    rb'"([^"]*+)" "[^"]*+" "[^"]*+" ("[^"]*+" "[^"]*+")(?:| (\S+) \S+ \S+ (\S+):\d+ \S+ (\S+))',
     left=1,
 )
 ENVOY_ACCESS: Final = Format("envoy-access", (combined.STATUS,), sketch, parse, telling=_TELLING, keys=_KEYS)

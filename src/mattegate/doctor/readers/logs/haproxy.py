@@ -25,8 +25,7 @@ _HTTP_BYTES, _TCP_BYTES, _ERROR_BYTES = (re.compile(pattern.encode()) for patter
 _HTTP_TEXT, _TCP_TEXT, _ERROR_TEXT = (re.compile(pattern) for pattern in (_HTTP, _TCP, _ERROR))
 _FINDERS: Final = (
     SPACED,
-    re.compile(rb" [A-Z][A-Za-z-] \d+/\d+/\d+/"),
-    re.compile(rb" [CSs]D[A-Za-z-]{2} \d+/\d+/\d+/"),
+    re.compile(rb" (?:[A-Z][A-Za-z-]|[CSs]D[A-Za-z-]{2}) \d+/\d+/\d+/"),
     re.compile(rb"\.\d{3}\] [^\s/]{1,128}/[^\s:]{1,128}: "),
 )
 _TORN: Final = frozenset({b"CD", b"SD", b"sD"})
@@ -120,9 +119,9 @@ def _tcp(line: Line, found: re.Match[str]) -> Observation:
 
 
 _KEYS: Final = by_line(
-    rb"(\S+):\d{1,5} \[[^\]\n]{1,40}\] (\S+) (\S+/\S+) [\d+/-]+ (-1|[45]\d\d) \+?\d+ \S+ \S+ ([A-Za-z-]{4}) "
-    rb'[\d/+]+ \d+/\d+((?: \{[^}\n]*\}){0,2})(?:| \S+/\S+ \S+) "([^"?\n]*)[^"\n]*"',
-    left=3,
+    rb"(\S+):\d{1,5} \[[^\]]{1,40}\] (\S+ \S+/\S+) [\d+/-]+ (-1|[45]\d\d) \+?\d+ \S+ \S+ ([A-Za-z-]{4}) "
+    rb'[\d/+]+ \d+/\d+((?: \{[^}\n]*\}){0,2})(?:| \S+/\S+ \S+) "([^"?]*+)[^"]*+"',
+    left=2,
 )
 HAPROXY: Final = Format(
     "haproxy-log",

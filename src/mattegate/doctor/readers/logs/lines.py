@@ -81,18 +81,19 @@ class Reading:
     def _by_keys(self, block: bytes, mattered: Counter[str]) -> None:
         raw = block.split(b"\n")
         raw.pop()
-        lines = Lines(raw, bare_lines(raw), range(self._line + 1, self._line + 1 + len(raw)))
-        if max(map(len, raw)) > _LONGEST_KEYED:
-            long = [place for place, line in enumerate(raw) if len(line) > _LONGEST_KEYED]
-            self._one_by_one(
-                b"\n".join([*map(raw.__getitem__, long), b""]), [lines.numbers[at] for at in long], mattered
-            )
-            lines = lines.only([place for place, line in enumerate(raw) if len(line) <= _LONGEST_KEYED])
+        numbers = range(self._line + 1, self._line + 1 + len(raw))
+        lines = Lines(raw, bare_lines(raw), numbers, max(map(len, raw)))
+        if odd := _without_keys(lines):
+            self._looked_through(lines.only(sorted(odd)), mattered)
+            lines = lines.only([place for place in range(len(raw)) if place not in odd])
         for shape in sorted(self._dense, key=_loosely):
             if shape.keys is not None and lines.raw:
                 taken = self._runs.take(shape, shape.keys, lines)
                 mattered[shape.name] += taken.mattered
                 lines = taken.rest
+        self._looked_through(lines, mattered)
+
+    def _looked_through(self, lines: Lines, mattered: Counter[str]) -> None:
         if lines.raw:
             self._one_by_one(b"\n".join([*lines.raw, b""]), lines.numbers, mattered)
 
@@ -122,6 +123,16 @@ class Reading:
         seen = self.looking.told(shape, raw, number)
         if seen is not None and seen.status is not None and 100 < seen.status < 400 and seen.path:
             self.looking.kinds.passes(shape, seen)
+
+
+def _without_keys(lines: Lines) -> set[int]:
+    """The places of lines that are too long for one, and of wrappings with several lines in them."""
+    odd = set[int]()
+    if lines.longest > _LONGEST_KEYED:
+        odd |= {place for place, line in enumerate(lines.raw) if len(line) > _LONGEST_KEYED}
+    if lines.bare is not lines.raw and b"\n" in b"".join(lines.bare):
+        odd |= {place for place, line in enumerate(lines.bare) if b"\n" in line}
+    return odd
 
 
 def _too_long(block: bytes) -> Iterator[int]:

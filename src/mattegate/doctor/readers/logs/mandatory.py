@@ -71,7 +71,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 _KEYS: Final = by_rest(
-    rb"(?:=(?<=(?:pid|ino|ses)=)|\((?<=audit\()|\[(?= *\d+\.\d+\] ) *)[\d.:]+", worth=rb"denied|DENIED"
+    *(rb"pid=\d+", rb"ino=\d+", rb"ses=\d+", rb"audit\([\d.]+:\d+", rb"\[ *\d+\.\d+\] "), worth=rb"denied|DENIED"
 )
 SELINUX: Final = Format(
     "selinux",

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mattegate.doctor.observation import Observation
 from mattegate.doctor.readers.logs import combined
+from mattegate.doctor.readers.logs.fence import text_before
 from mattegate.doctor.readers.logs.formats import PASSES, Format, Sketch
 from mattegate.doctor.readers.logs.json_lines import STATUS as JSON_STATUS
 from mattegate.doctor.readers.logs.json_lines import document, first, matters
@@ -34,16 +35,16 @@ _SKETCH_TAIL: Final = re.compile(
     rb'([^,\n]*+)(?:, server: ([^,\n]*+))?(?:, request: "([^? "\n]*+ ?+[^? "\n]*+)[^"\n]*+")?'
     rb'(?:, subrequest: "[^"\n]*+")?(?:, upstream: "([^?"\n]*+)[^"\n]*+")?(?:, host: "([^"\n]*+)")?'
 )
+_CLIENT_TAIL: Final = ", client: "
 _COUNTED: Final = rb"((?:limiting requests|delaying request), excess: |client intended to send too large \w*[ ]?body: )"
 _KEYS: Final = by_line(
     _STAMP + rb" \[(error|crit|alert|emerg|warn)\] \d+#\d+: (?:\*\d+ |)(?!\[client )"
-    rb"(?:" + _COUNTED + rb"[\d.+]+)?([^,\n]*(?:,(?! client: )[^,\n]*)*)"
-    rb"(?:|, client: ([^,\n]*), server: ([^,\n]*)"
-    rb'(?:|, request: "([^?"\n]*)[^"\n]*")(?:|, subrequest: "[^"\n]*")(?:|, upstream: "([^?"\n]*)[^"\n]*")'
-    rb'(?:|, host: "([^"\n]*)")(?:|, referrer: "[^"\n]*"))',
+    rb"(?:" + _COUNTED + rb"[\d.+]+)?(" + text_before(b" client: ") + rb"(?:, client: [^,]*+, server: [^,]*+"
+    rb'(?:, request: "[^?"]*+|)|))(?:[^"]*+"|)(?:, subrequest: "[^"]*+"|)(?:, upstream: "([^?"]*+)[^"]*+"|)'
+    rb'(?:, host: "([^"]*+)"|)(?:, referrer: "[^"]*+"|)',
     left=2,
+    upto=_CLIENT_TAIL.encode(),
 )
-_CLIENT_TAIL: Final = ", client: "
 _GRAVE: Final = frozenset({b"error", b"crit", b"alert", b"emerg", b"warn"})
 _DIGITS: Final = re.compile(rb"\d+")
 _SAID_BYTES: Final = re.compile(rb'\(\d{1,3}: |zone "[^"]+"')

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from typing import Final, cast
+from itertools import compress, repeat
+from typing import Final
 
 from mattegate.doctor.observation import Observation, Place
 from mattegate.doctor.readers.logs.blocks import LONGEST
@@ -36,12 +36,14 @@ class Lines:
     raw: Sequence[bytes]
     bare: Sequence[bytes]
     numbers: Sequence[int]
+    longest: int
+    """Bytes that none of them has more of."""
 
     def only(self, places: Sequence[int]) -> Lines:
         """Those at these places."""
         raw = [self.raw[at] for at in places]
         bare = raw if self.bare is self.raw else [self.bare[at] for at in places]
-        return Lines(raw, bare, [self.numbers[at] for at in places])
+        return Lines(raw, bare, [self.numbers[at] for at in places], self.longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +112,33 @@ class Runs:
         """Takes lines that do not matter, and those that are counted already."""
         self._others = Kind(looking.formats[0], Observation("", Place("")))
         """Takes lines of other formats."""
-        self._times: Counter[Kind] = Counter()
-        self._newest: dict[Kind, tuple[int, bytes]] = {}
+        self._times: Counter[Kind | None] = Counter()
+        self._newest: dict[Kind | None, bytes] = {}
+        self._numbers: dict[Kind | None, int] = {}
+        """The newest line of each kind, and its number."""
 
     def take(self, shape: Format, keys: Keys, lines: Lines) -> Taken:
         """Count the lines that are of a format; the others come back."""
         known = self._known_of(shape, keys)
-        run = _Run(shape, keys, lines, known.keys_of(b"\n".join(lines.bare)))
-        told: list[Kind | None] = list(map(known.kinds.get, run.found))
-        unknown = [place for place, kind in enumerate(told) if kind is None]
-        dull = self._learn(run, known, unknown, told) if unknown else 0
-        self._count(cast("Sequence[Kind]", told), lines)
-        others = [place for place, kind in enumerate(told) if kind is self._others]
-        return Taken(lines.only(others) if others else _NO_LINES, len(told) - len(others) - dull)
+        run = _Run(shape, keys, lines, known.keys_of(lines.bare))
+        told = list(map(known.kinds.get, run.found))
+        dull = 0
+        if not all(told):
+            unknown = [place for place, kind in enumerate(told) if kind is None]
+            dull = self._learn(run, known, unknown, told)
+        self._count(told, lines)
+        if not (others := self._times.pop(self._others, 0)):
+            return Taken(_NO_LINES, len(told) - dull)
+        rest = lines.only([place for place, kind in enumerate(told) if kind is self._others])
+        return Taken(rest, len(told) - others - dull)
 
     def tell(self) -> None:
         """Tell the kinds what was counted."""
-        for kind, (number, raw) in self._newest.items():
-            kind.again(raw, number, times=self._times[kind])
-        self._times.clear()
-        self._newest.clear()
+        for kind, times in self._times.items():
+            if kind is not None:
+                kind.again(self._newest[kind], self._numbers[kind], times=times)
+        for counted in (self._times, self._newest, self._numbers):
+            counted.clear()
 
     def _known_of(self, shape: Format, keys: Keys) -> _Known:
         """Begun again where there are too many keys: kinds are found again by their sketches."""
@@ -139,12 +148,11 @@ class Runs:
         known.kinds[keys.nothing] = self._others
         return known
 
-    def _count(self, told: Sequence[Kind], lines: Lines) -> None:
-        raw = lines.raw
-        if max(map(len, raw)) > KEPT_LINE:
-            raw = [line[: KEPT_LINE + 1] for line in raw]
+    def _count(self, told: Sequence[Kind | None], lines: Lines) -> None:
+        raw = lines.raw if lines.longest <= KEPT_LINE else [line[: KEPT_LINE + 1] for line in lines.raw]
         self._times.update(told)
-        self._newest.update(zip(told, zip(lines.numbers, raw, strict=True), strict=True))
+        self._newest.update(zip(told, raw, strict=True))
+        self._numbers.update(zip(told, lines.numbers, strict=True))
 
     def _learn(self, run: _Run, known: _Known, unknown: list[int], told: list[Kind | None]) -> int:
         """Tell of lines whose keys are new what they are; of how many of them it is new that they are nobody's."""
@@ -200,13 +208,11 @@ class Runs:
     def _leave(self, run: _Run, known: _Known, places: Sequence[int], told: list[Kind | None]) -> None:
         """Of lines of which too many kinds are known: the kind of what is left of them."""
         left = run.keys.left(list(run.keys_at(places)))
-        kinds = list(map(known.left.get, left))
-        if None in kinds:
-            for place, what in zip(places, left, strict=True):
+        if len(known.left) < _MOST_LEFT:
+            for what, place in dict(zip(reversed(left), reversed(places), strict=True)).items():
                 if what not in known.left and len(known.left) < _MOST_LEFT:
                     self._learn_left(run, known, what, place)
-            kinds = [known.left.get(what, self._looking.kinds.more) for what in left]
-        for place, kind in zip(places, kinds, strict=True):
+        for place, kind in zip(places, map(known.left.get, left, repeat(self._looking.kinds.more)), strict=False):
             told[place] = kind
 
     def _learn_left(self, run: _Run, known: _Known, what: object, place: int) -> None:
@@ -237,4 +243,4 @@ class Runs:
         return kind
 
 
-_NO_LINES: Final = Lines((), (), ())
+_NO_LINES: Final = Lines((), (), (), 0)

@@ -66,7 +66,7 @@ def parse_cache(line: Line) -> Observation | None:
 
 
 _KEYS: Final = by_line(
-    rb"\d{9,11}\.\d{3} +-?\d+ (\S+) ([A-Z_]+/[45]\d\d) \d+ (\S+) ([^\s?]+)\S* \S+ ([A-Z_]+/\S+) \S+", left=1
+    rb"\d{9,11}\.\d{3} +-?\d+ (\S+) ([A-Z_]+/[45]\d\d) \d+ (\S+ [^\s?]+)\S* \S+ ([A-Z_]+/\S+) \S+", left=1
 )
 SQUID_ACCESS: Final = Format(
     "squid-access", (_FINDER,), sketch, parse, telling=("result_code", "hierarchy", "peer"), keys=_KEYS

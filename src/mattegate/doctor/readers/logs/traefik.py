@@ -177,9 +177,10 @@ def _members(line: Line) -> dict[str, str] | None:
 
 
 _TELLING: Final = ("RouterName", "ServiceURL", "OriginStatus", "middlewareName", "middlewareType")
+_TEXT: Final = b' "' + combined.TEXT_END
 _KEYS: Final = by_line(
-    rb'(\S+) - \S+ \[[^\]\n]{1,40}\] "([^"\\?\n]*)[^"\\\n]*" ([45]\d\d) \S+ '
-    rb'"[^"\\\n]*" "[^"\\\n]*" \d+ ("[^"\\\n]*" "[^"\\\n]*") \d+ms',
+    rb'(\S+) - \S+ \[[^\]]{1,40}\] "([^"?]*+)' + combined.TEXT_END + rb" ([45]\d\d) \S+"
+    rb"" + _TEXT + _TEXT + rb" \d+ (" + _TEXT.lstrip() + _TEXT + rb") \d+ms",
     left=2,
 )
 TRAEFIK_ACCESS: Final = Format(

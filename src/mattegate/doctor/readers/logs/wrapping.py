@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from mattegate.doctor.readers.logs.fence import BEHIND_QUOTE, FENCE, fenced
+
 Unwrapped = tuple[bytes, bytes, bytes]
 """The inner line, the wrapping's time, and who said it; empty where the wrapping does not say."""
 
@@ -20,25 +22,25 @@ AS_BYTES: Final = re.compile(rb'"MESSAGE" ?: ?\[')
 _LOOKED_AT: Final = 8
 """Lines of a block that show whether its lines are wrapped."""
 _COLOUR: Final = rb"(?:\x1b\[[0-9;]{0,16}m){0,4}"
-_ISO: Final = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
-_PROGRAM: Final = rb"[\w./@-]{1,64}"
+_ISO: Final = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9}|)(?:Z|[+-]\d\d:?\d\d)"
+_PROGRAM: Final = rb"[\w./@-]{1,64}+"
 _PREFIX: Final = re.compile(
-    rb"(?:"
+    rb"(?:(?![A-Z][a-z]{2} [ \d]\d |\d{4}-\d\d-\d\dT\d\d:)"  # a time, of which no service has its name
     + _COLOUR
-    + rb"(?:(?P<service>[\w.-]{1,128}) {1,64}\|"
+    + rb"(?:(?P<service>[\w.-]{1,128}+) {1,64}+\|"
     + _COLOUR
     + rb" ?|\[pod/(?P<pod>[\w./-]{1,256})\] )"
     + _COLOUR
     + rb")?"
     rb"(?:<\d{1,3}>1 (?P<at5>\S{1,40}) \S{1,255} (?P<app5>\S{1,48}) \S{1,128} \S{1,32} "
     rb"(?:-|(?:\[[^\]\n]{0,2048}\]){1,16})(?: \xef\xbb\xbf| |$)"
-    rb"|(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? "
-    rb"(?:[\w.:-]{1,255} )?(?P<app3>" + _PROGRAM + rb")(?:\[\d{1,10}\])?: ?"
+    rb"|(?:<\d{1,3}>|)[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9}|) "
+    rb"(?:[\w.:-]{1,255}+ |)(?P<app3>" + _PROGRAM + rb")(?:\[\d{1,10}\]|): ?"
     rb"|[A-Z][a-z]{2} (?P<atf>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})? [A-Z]{1,5}) "
-    rb"[\w.:-]{1,255} (?P<appf>" + _PROGRAM + rb")(?:\[\d{1,10}\])?: "
-    rb"|(?P<at>" + _ISO + rb")(?: std(?:out|err) [FP])? "
-    rb"(?:[\w.:-]{1,255} (?P<app>" + _PROGRAM + rb"(?=\[\d)|kernel(?=:)|audit(?=:))(?:\[\d{1,10}\])?: "
-    rb"|[\w/\[\]$.-]{8,255} (?=\{|\([0-9a-f]{8}-))?)?"
+    rb"[\w.:-]{1,255}+ (?P<appf>" + _PROGRAM + rb")(?:\[\d{1,10}\]|): "
+    rb"|(?P<at>" + _ISO + rb")(?: std(?:out|err) [FP]|) "
+    rb"(?:[\w.:-]{1,255}+ (?P<app>" + _PROGRAM + rb"(?=\[\d)|kernel(?=:)|audit(?=:))(?:\[\d{1,10}\])?: "
+    rb"|[\w/\[\]$.-]{8,255}+ (?=\{|\([0-9a-f]{8}-))?)?"
 )
 
 
@@ -49,22 +51,23 @@ _INNER: Final = re.compile(rb"^" + re.sub(rb"\?P<\w+>", b"?:", _PREFIX.pattern) 
 def bare_lines(raw: Sequence[bytes]) -> Sequence[bytes]:
     """What :func:`unwrapped` takes the inner lines to be, of many lines of one input at once."""
     if any(line.startswith(b'{"') and unwrapped(line)[0] != line for line in raw[:_LOOKED_AT]):
-        said = _SAID.findall(b"\n".join(raw))
-        return [_inner(line, text) for line, text in zip(raw, said, strict=True)]
+        return [_inner(line, said) for line, said in zip(raw, _SAID.findall(fenced(raw)), strict=True)]
     if any(unwrapped(line)[0] != line for line in raw[:_LOOKED_AT]):
-        return _INNER.findall(b"\n".join(raw).replace(b"\r\n", b"\n"))
+        block = b"\n".join(raw)
+        return _INNER.findall(block.replace(b"\r\n", b"\n") if b"\r" in block else block)
     return raw
 
 
 _SAID: Final = re.compile(
-    rb'^(?:\{(?:[^\n"]*+"(?!(?:log|MESSAGE)"))*+[^\n"]*+"(?:log|MESSAGE)" ?: ?'
-    rb'"([^"\\\n]*+(?:\\["n][^"\\\n]*+)*+)"|)[^\n]*$',
+    rb'^(?:\{(?:[^"]*+"(?!(?:log|MESSAGE)"|' + BEHIND_QUOTE + rb'$))*+[^"]*+"(?:log|MESSAGE)" ?: ?'
+    rb'"([^"]*+(?:(?<=\\)"[^"]*+)*+)".*\}' + FENCE + rb"|.*)$",
     re.MULTILINE,
 )
-"""Of lines of a JSON wrapping what they wrap, where that has none but the usual escapes."""
+"""Of lines of a JSON wrapping what they wrap, up to the first quote that no backslash stands before."""
 
 
 def _inner(line: bytes, said: bytes) -> bytes:
+    """What it says where it has none but the usual escapes."""
     bare = said.replace(b'\\"', b'"').removesuffix(b"\\n")
     return bare if bare and b"\\" not in bare else unwrapped(line)[0]
 
