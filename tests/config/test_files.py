@@ -296,7 +296,11 @@ _READABLE = {
     "certificates.trust_store": __file__,
     "certificates.revocation_lists": (__file__,),
 }
-_SINGLE = {"limits.redis_url": "", "notices.smtp_host": "", "notices.mail_to": (), "tiers": default_of("tiers")}
+_SINGLE = {
+    **dict.fromkeys(("limits.redis_url", "notices.smtp_host", "authorizer.url"), ""),
+    "notices.mail_to": (),
+    "tiers": default_of("tiers"),
+}
 
 
 def _right_value(setting: str, dice: random.Random) -> object:

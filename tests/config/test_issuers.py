@@ -143,6 +143,15 @@ def test_issuers_fit_the_rest_of_the_configuration(tmp_path: Path, text: str, pr
     assert fault.origin == str(file)
 
 
+def test_an_issuer_has_one_table(tmp_path: Path) -> None:
+    """Of two, one would say who its users are and the other where its keys lie."""
+    file = tmp_path / "m.toml"
+    table = 'issuer = "https://id.example"\naudiences = ["a"]\n'
+    file.write_text(f"[tokens.issuers.one]\n{table}[tokens.issuers.two]\n{table}")
+    (fault,) = examine(file=file).faults
+    assert "two tables are about https://id.example" in fault.problem
+
+
 def test_own_tokens_need_an_address() -> None:
     """What tokens name as their issuer cannot be guessed; another server of that name is a slip."""
     (fault,) = examine(flags={"tokens.enabled": True}).faults

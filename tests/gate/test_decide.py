@@ -123,7 +123,7 @@ def test_a_layer_that_fails_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for index, name in enumerate(NAMES):
         order = tuple(Layer(layer.name, broken if layer.name == name else layer.judge) for layer in ORDER)
-        monkeypatch.setattr("mattegate.gate.decide.ORDER", order)
+        monkeypatch.setattr("mattegate.gate.order.ORDER", order)
         decision = decide(ATTEMPT, FACTS, RULES)
         assert isinstance(decision, Refused)
         assert (decision.finding.layer, decision.finding.reason) == (name, "internal.error")

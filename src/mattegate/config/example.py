@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
-from mattegate.config import settings as settings_module
 from mattegate.config.issuers import KEYS as ISSUER_KEYS
 from mattegate.config.schema import ISSUERS, SETTINGS, TABLES, TIERS, default_of, example_of, literal
 from mattegate.config.settings import Settings
@@ -36,13 +36,13 @@ def _meanings(kind: type[Any], path: str) -> Iterator[tuple[str, str]]:
 
 
 @cache
-def _classes() -> dict[str, ast.ClassDef]:
-    tree = ast.parse(inspect.getsource(settings_module))
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
     return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def _field_docstrings(kind: type) -> dict[str, str]:
-    body = _classes()[kind.__name__].body
+    body = _classes(kind.__module__)[kind.__name__].body
     found = {}
     for field, following in zip(body, [*body[1:], None], strict=True):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):

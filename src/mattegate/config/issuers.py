@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from mattegate.config.networks import is_loopback
 from mattegate.config.tiers import NAME
 from mattegate.vocabulary.rulebook_of_tokens import TokenIssuer
 
@@ -252,7 +252,7 @@ def _insecure(parts: Mapping[str, Any]) -> Iterator[IssuerSpellingError]:
     for word in ("issuer", "jwks_uri"):
         place = urlsplit(parts.get(word, ""))
         host = place.hostname or ""
-        if place.scheme == "http" and not (_is_here(host) or host in parts.get("inner_hosts", ())):
+        if place.scheme == "http" and not (is_loopback(host) or host in parts.get("inner_hosts", ())):
             yield IssuerSpellingError(
                 "without TLS anybody on the way could give the keys", (word,), "begin with https://"
             )
@@ -260,10 +260,3 @@ def _insecure(parts: Mapping[str, Any]) -> Iterator[IssuerSpellingError]:
         yield IssuerSpellingError("no token could be so short", ("lifetime_s",), "86400")
     if "dpop+jwt" in (typ.lower().removeprefix("application/") for typ in parts.get("types", ())):
         yield IssuerSpellingError("a proof of possession is no token", ("types",), '["at+jwt"]')
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

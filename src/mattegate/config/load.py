@@ -17,7 +17,8 @@ from typing import Any, Final
 from mattegate.config.faults import ConfigurationError, Fault
 from mattegate.config.issuers import IssuerSpellingError, read_issuer
 from mattegate.config.masking import shown_name
-from mattegate.config.rules import Problem, problems_of
+from mattegate.config.rule import Problem
+from mattegate.config.rules import problems_of
 from mattegate.config.schema import (
     ENVIRONMENT_PREFIX,
     ISSUERS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 
 Network = IPv4Network | IPv6Network
 
@@ -42,6 +42,16 @@ def shown_network(network: Network) -> str:
 def is_everybody(network: Network) -> bool:
     """Whether every address is in it."""
     return network.prefixlen == 0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _objection(text: str) -> NetworkSpellingError:

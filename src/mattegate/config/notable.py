@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from mattegate.config.networks import is_everybody, read_network
-from mattegate.config.rules import is_loopback
+from mattegate.config.networks import is_everybody, is_loopback, read_network
 from mattegate.config.settings import Settings
 
 _SHORT_KEY: Final = 24

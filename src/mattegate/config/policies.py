@@ -32,7 +32,8 @@ _TOKEN: Final = re.compile(
 )
 
 Stamp = tuple[tuple[str, int, int, int], ...]
-"""What tells that files have changed: name, time of change in nanoseconds, size and inode of each."""
+"""What tells that files have changed: name, time of change in nanoseconds, size and inode of each, after those of the
+folder, whose time tells that one is gone. The time is the file system's, which no copying program can set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,17 @@ def read_policies(folder: Path) -> PolicyFiles:
 def stamp_of(folder: Path) -> Stamp:
     """The files as they are now; empty where the folder cannot be read."""
     try:
-        states = [(file.name, file.stat()) for file in sorted(folder.glob(f"*{SUFFIX}"))]
+        states = [(file.name, file.stat()) for file in (folder, *sorted(folder.glob(f"*{SUFFIX}")))]
     except OSError:
         return ()
-    return tuple((name, state.st_mtime_ns, state.st_size, state.st_ino) for name, state in states)
+    return tuple(
+        (name, max(state.st_ctime_ns, state.st_mtime_ns), state.st_size, state.st_ino) for name, state in states
+    )
+
+
+def changed_at(stamp: Stamp) -> float:
+    """When any of it changed last, in Unix seconds."""
+    return max((changed for _, changed, *_ in stamp), default=0) / 1e9
 
 
 _FIRST: Final = "write one, such as: permit (principal, action, resource); or remove policies.folder"
@@ -124,6 +132,9 @@ def _sources(file: Path, faults: list[Fault]) -> Iterator[PolicySource]:
 
 def _text(file: Path, faults: list[Fault]) -> str:
     """Its text; none, and a fault, where it has none."""
+    if file.is_fifo():  # would be waited for
+        faults.append(_fault(file, "it is a pipe", "a policy stands in a plain file"))
+        return ""
     try:
         with file.open("rb") as stream:
             content = stream.read(_LARGEST + 1)

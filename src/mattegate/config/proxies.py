@@ -1,8 +1,10 @@
 """Configurations of proxies that ask the gate at ``/authz`` before they pass a request on.
 
 Rules of this file: what names a caller to the upstream is taken from the client in any case, whether the gate says
-something or not; what the gate reads of the original request is written by the proxy in any case. nginx passes 401 and
-403 on and nothing else (ngx_http_auth_request_module), so its refusals are put together again from headers.
+something or not, and in any spelling that an upstream may take for it (servers that read headers as variables of CGI
+take ``_`` for ``-``: RFC 3875, section 4.1.18; nginx drops such headers by itself). What the gate reads of the original
+request is written by the proxy in any case. nginx passes 401 and 403 on and nothing else (its auth_request module), so
+its refusals are put together again from headers.
 """
 
 from __future__ import annotations
@@ -132,7 +134,7 @@ _CADDY: Final = _Text("""\
 ~{site} {
 	route {
 		request_header -Forwarded
-~{dropped}
+		request_header -*Mattegate*
 		forward_auth ~{gate_address} {
 			uri ~{prefix}/authz
 			copy_headers ~{names}
@@ -181,6 +183,7 @@ static_resources:
                 use_remote_address: true
                 normalize_path: true
                 path_with_escaped_slashes_action: REJECT_REQUEST
+                common_http_protocol_options: { headers_with_underscores_action: DROP_HEADER }
                 route_config:
                   virtual_hosts:
                     - name: all
@@ -245,7 +248,6 @@ def _caddy(front: Front) -> str:
     return _CADDY.substitute(
         _common(front),
         site=site,
-        dropped=_indented((f"request_header -{name}" for name in TOLD), "\t\t"),
         names=" ".join(TOLD),
         gate_address=_bare(front.gate),
         upstream_address=_bare(front.upstream),

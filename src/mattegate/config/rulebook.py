@@ -22,7 +22,6 @@ from mattegate.config.settings import (
     NetworkSettings,
     RequireSettings,
     Settings,
-    SignatureSettings,
 )
 from mattegate.config.tiers import PROOFS
 from mattegate.vocabulary.rulebook import (
@@ -30,13 +29,11 @@ from mattegate.vocabulary.rulebook import (
     CertificateRules,
     CorsRules,
     CredentialRules,
-    FloodRules,
     HostRules,
     NetworkRule,
     NetworkRules,
     PolicyText,
     Rulebook,
-    SignatureRules,
     TransportRules,
 )
 from mattegate.vocabulary.rulebook_of_tokens import OwnTokens
@@ -61,18 +58,11 @@ def build_rulebook(
         transport=TransportRules(settings.server.require_tls),
         host=_host(settings.hosts),
         network=_network(settings.network),
-        flood=FloodRules(
-            enabled=settings.flood.enabled,
-            ipv4_prefix=settings.flood.ipv4_prefix,
-            ipv6_prefix=settings.flood.ipv6_prefix,
-            unproven_per_minute=settings.flood.unproven_per_minute,
-            failures_per_minute=settings.flood.failures_per_minute,
-            verifications_per_minute=settings.flood.verifications_per_minute,
-        ),
+        flood=settings.flood,
         cors=_cors(settings.cors),
         credential=_credential(settings, foreign_keys, foreign_prefixes),
         tiers=settings.tiers,
-        signature=_signature(settings.signatures),
+        signature=settings.signatures,
         authorizer=_authorizer(settings.authorizer),
         certificate=CertificateRules(settings.certificates.mode, settings.certificates.header),
         require=tuple(_required(settings.require)),
@@ -146,19 +136,6 @@ def _credential(settings: Settings, foreign_keys: bool, foreign_prefixes: Collec
         environments=tuple(sorted(set(keys.environments))),
         unknown_status=keys.unknown_status,
         anonymous_tier=keys.unsafe_anonymous,
-    )
-
-
-def _signature(signatures: SignatureSettings) -> SignatureRules:
-    return SignatureRules(
-        skew_s=signatures.skew_s,
-        region=signatures.region,
-        service=signatures.service,
-        components=_once(signatures.components),
-        tag=signatures.tag,
-        aws_exact=signatures.aws_exact,
-        unsafe_unsigned_payload=signatures.unsafe_unsigned_payload,
-        unsafe_body_timestamp_hmac=signatures.unsafe_body_timestamp_hmac,
     )
 
 

@@ -239,7 +239,8 @@ def _section_fix(section: str, syntax: str, name: str = "NAME") -> str:
 
 
 def _unknown_section(name: str) -> tuple[str, str]:
-    close = get_close_matches(name, [*SECTIONS, TIERS], n=1)
+    plain = name.lower()
+    close = ["server"] if plain == "routes" else get_close_matches(plain, [*SECTIONS, TIERS], n=1)  # its prefix
     hint = f"; did you mean {close[0]}?" if close else ""
     return f"no such section{hint}", "the sections are " + ", ".join(sorted([*SECTIONS, TIERS]))
 

@@ -7,13 +7,13 @@ The fault stands at the first of the named settings that somebody has set.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from mattegate.config.issuers import issuer_of
 from mattegate.config.networks import is_everybody, read_network
-from mattegate.config.rules import Problem
+from mattegate.config.rule import Problem
 from mattegate.config.settings import Settings
 
 
@@ -128,12 +128,18 @@ def _issuers_apart(settings: Settings) -> Problem | None:
     issuers = settings.tokens.issuers
     if own := next((one.name for one in issuers if one.issuer == issuer_of(settings)), ""):
         return Problem(f"{own} is this server itself", "remove it: tokens of this server are taken anyway")
-    prefixes = Counter(one.prefix for one in issuers if one.prefix)
-    if double := next((prefix for prefix, times in prefixes.items() if times > 1), ""):
+    if double := _double(one.issuer for one in issuers):
+        return Problem(f"two tables are about {double}, so nobody could tell whose rules count", "make one of them")
+    if double := _double(one.prefix for one in issuers if one.prefix):
         return Problem(
             f"two issuers call identities {double!r}, so one could speak for the other's", "use two prefixes"
         )
     return None
+
+
+def _double(texts: Iterable[str]) -> str:
+    """The first text that stands there twice; empty where none does."""
+    return next((text for text, times in Counter(texts).items() if times > 1), "")
 
 
 def _prefixes_apart(settings: Settings) -> Problem | None:

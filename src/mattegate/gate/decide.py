@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mattegate.gate.case import Case
-from mattegate.gate.order import ORDER, PREFLIGHT_END, TAILS
+from mattegate.gate.order import layers_of, tail_of
 from mattegate.gate.rules import Rules
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Allowed, Effect, Finding, Needs, Refused
@@ -29,8 +29,8 @@ def decide(attempt: Attempt, facts: Facts, rules: Rules, so_far: Sequence[Findin
     """Walk the layers, from behind the findings ``so_far``. Pure; never raises for any attempt or facts."""
     case = Case(attempt, facts, rules)
     findings = list(so_far)
-    end = len(ORDER) if attempt.preflight is None else PREFLIGHT_END
-    for layer, judge in ORDER[len(findings) : end]:
+    layers = layers_of(attempt)
+    for layer, judge in layers[len(findings) :]:
         try:
             finding = judge(case)
         except Exception as error:  # noqa: BLE001 - whatever fails in a layer refuses; the finding keeps it
@@ -42,8 +42,8 @@ def decide(attempt: Attempt, facts: Facts, rules: Rules, so_far: Sequence[Findin
             finding = _failed(layer, failure)
         findings.append(finding)
         if finding.effect not in _PASSING and finding.refuses:
-            return Refused((*findings, *TAILS[len(findings)]), finding)
-    return Allowed((*findings, *TAILS[len(findings)]))
+            return Refused((*findings, *tail_of(layers, len(findings))), finding)
+    return Allowed((*findings, *tail_of(layers, len(findings))))
 
 
 def _failed(layer: str, failure: Failure) -> Finding:

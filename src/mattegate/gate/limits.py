@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from mattegate.gate.rules import Rules
-from mattegate.vocabulary.facts import ClaimFact, KeyView, LimitAnswer, LimitKind
+from mattegate.vocabulary.facts import KeyView, LimitAnswer, LimitKind
 from mattegate.vocabulary.rulebook import Limit
 
 _HIGHEST: Final = 999_999_999_999_999
@@ -33,18 +34,20 @@ def limits_of(key: KeyView, rules: Rules) -> tuple[Limit, ...]:
     return (*(own.pop(limit.name, limit) for limit in limits), *own.values())
 
 
-def rate_headers(claim: ClaimFact, *, legacy: bool, at: float) -> tuple[tuple[bytes, bytes], ...]:
-    """Where the limits stand after a claim; limits in shadow are not told. ``at`` is Unix time in seconds.
+def rate_headers(limits: Iterable[LimitAnswer], *, legacy: bool, at: float) -> tuple[tuple[bytes, bytes], ...]:
+    """Where limits stand, as a claim or a glance says; those in shadow are not told. ``at`` is Unix time in seconds.
 
     ``legacy`` adds the ``X-RateLimit-*`` that older clients read, for the scarcest limit, ``Reset`` in Unix seconds.
     """
-    answers = [answer for answer in claim.limits if not answer.shadow]
+    answers = [answer for answer in limits if not answer.shadow]
     if not answers:
         return ()
-    headers = (
-        (b"ratelimit-policy", ", ".join(_policy(answer) for answer in answers).encode()),
+    policies = ", ".join(_policy(answer) for answer in answers if answer.limit > 0)  # a balance has no amount
+    told = (
+        (b"ratelimit-policy", policies.encode()),
         (b"ratelimit", ", ".join(_state(answer) for answer in answers).encode()),
     )
+    headers = told if policies else told[1:]
     return (*headers, *_legacy(answers, at)) if legacy else headers
 
 

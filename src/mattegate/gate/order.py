@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from mattegate.gate.case import Case
 from mattegate.gate.layers import (
+    admin,
     authorizer,
     capacity,
     credential,
@@ -27,6 +28,7 @@ from mattegate.gate.layers import (
     transport,
     upload,
 )
+from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import FactName
 
@@ -63,8 +65,25 @@ ORDER: Final = (
 NAMES: Final = tuple(layer.name for layer in ORDER)
 """The layers' names in their order."""
 
-PREFLIGHT_END: Final = NAMES.index("origin") + 1
-"""A preflight is judged by this many layers: it bears no credential and asks for no path in particular."""
+_PREFLIGHT: Final = ORDER[: NAMES.index("origin") + 1]
+_ADMIN: Final = (Layer("admin", admin.judge),)
+
+
+def layers_of(attempt: Attempt) -> tuple[Layer, ...]:
+    """What judges an attempt.
+
+    A preflight is judged no further than its origin: it bears no credential and asks for no path in particular. The
+    admin plane has an order of its own.
+    """
+    if attempt.administrative:
+        return _ADMIN
+    return ORDER if attempt.preflight is None else _PREFLIGHT
+
+
+def tail_of(layers: tuple[Layer, ...], asked: int) -> tuple[Finding, ...]:
+    """What stands for the layers behind those that were asked."""
+    return () if layers is _ADMIN else TAILS[asked]
+
 
 _SKIPPED: Final = tuple(Finding(name, Effect.SKIPPED) for name in NAMES)
 

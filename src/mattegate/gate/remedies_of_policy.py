@@ -45,6 +45,11 @@ def _key_model(now: Situation, finding: Finding) -> Iterator[Idea]:
     yield f"the key could be used for {model}", {"facts.credential.key.models+": model}
 
 
+def _unseen(_: Situation, finding: Finding) -> Iterator[Idea]:
+    field = "models" if finding.facts["bound"] == "models" else "url_hosts"
+    yield f"the key were not bound to {finding.facts['bound']}", {f"facts.credential.key.{field}": ""}
+
+
 def _policy_denied(now: Situation, finding: Finding) -> Iterator[Idea]:
     named = str(finding.facts["policy"]).split(", ")
     if len(named) == 1:
@@ -74,6 +79,7 @@ POLICY: Final[Mapping[str, Thinker]] = {
     "policy.address": _key_address,
     "policy.origin": _key_origin,
     "policy.model": _key_model,
+    "policy.unseen": _unseen,
     "policy.tier_missing": _tier,
     "policy.denied": _policy_denied,
     "policy.unevaluable": _policy_denied,

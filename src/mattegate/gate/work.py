@@ -1,4 +1,4 @@
-"""What the last three layers share: the outcome of the work behind the gate belongs to one of them by its reason."""
+"""What layers share that judge an outcome: of the last three, each has its part of the reasons."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ def stage_finding(layer: str, case: Case) -> Finding | FactName:
         return _PASSED[layer] if case.attempt.route.staged else _SILENT[layer]
     speaks = _LAYERS.get(outcome.code.partition(".")[0], "engine")
     if speaks == layer:
-        return _finding(layer, outcome)
+        return finding_of(layer, outcome)
     return _PASSED[layer] if outcome.code.startswith("engine.") else _SILENT[layer]
 
 
-def _finding(layer: str, outcome: Outcome) -> Finding:
+def finding_of(layer: str, outcome: Outcome) -> Finding:
+    """The finding of a layer that an outcome speaks for."""
     if problem := untellable(outcome.code, outcome.facts):
         return Finding(layer, Effect.ERROR, "internal.error", {"problem": problem})
     return Finding(layer, _effect(layer, outcome), outcome.code, outcome.facts)

@@ -37,6 +37,8 @@ class Channel(StrEnum):
     """``Authorization: DPoP TOKEN`` with its proof (RFC 9449, section 7.1)."""
 
 
+CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
+"""The last character of a text of the caller's that was longer, so that no part of it passes for the whole."""
 SIGNED: Final = frozenset({Channel.SIGNATURE, Channel.PRESIGNED})
 TOKENS: Final = frozenset({Channel.TOKEN, Channel.DPOP})
 
@@ -94,6 +96,8 @@ class RouteView:
 
 
 UNKNOWN_ROUTE = RouteView("")
+ADMIN_ROUTE = RouteView("admin", public=True)
+"""Whatever is asked on the admin plane: none of the data plane's layers has a say in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +178,8 @@ class Attempt:
     """What is wrong with the signature or the token by its looks alone."""
     behalf: Behalf | None = None
     """Whether a proxy asks about it; ``None``: whoever connected is whoever asks."""
+
+    @property
+    def administrative(self) -> bool:
+        """Whether it came over the admin plane."""
+        return self.route.name == ADMIN_ROUTE.name

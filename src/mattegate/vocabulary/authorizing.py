@@ -16,6 +16,8 @@ MOST_CONTEXT: Final = 16
 """Entries of a context."""
 LONGEST_NAME: Final = 64
 LONGEST_VALUE: Final = 256
+_FOR_EVER_S: Final = 10**9
+"""Longer than any answer is remembered; no float holds every whole number."""
 _MEMBERS: Final = frozenset({"allow", "why", "context", "ttl"})
 
 
@@ -117,6 +119,6 @@ def _is_entry(entry: tuple[Any, Any]) -> bool:
 def _ttl(value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value >= 0):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise NoAnswerError("'ttl' must be a number of seconds")
-    return float(value)
+    return float(min(value, _FOR_EVER_S))

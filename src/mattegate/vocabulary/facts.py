@@ -92,6 +92,8 @@ class KeyView:
     """What an image may have at most, rounded up; 0: as the server has it. Only tokens for browsers have less."""
     url_hosts: tuple[str, ...] = ()
     """Hosts that images may be fetched from for it, ``*.name`` for all below; empty: those that the server has."""
+    groups: tuple[str, ...] = ()
+    """Roles that a token of another issuer names, each behind the issuer's name: ``okta:image-team``; for policies."""
 
     def allows_scope(self, scope: str) -> bool:
         """Whether identity and key both have ``scope``; ``*`` stands for every one."""
@@ -114,6 +116,9 @@ class FloodFact:
     """Whether it is free of too many failed credentials."""
     verification_left: bool = True
     """Whether one more credential from it may be looked at although it is penalised."""
+    spared: bool = False
+    """Whether it is looked at beyond that all the same, because its key proved good from there lately. One that does
+    not prove good then is answered as if it had not been looked at: neighbours learn nothing of whose keys are good."""
     retry_after_s: float = 0.0
 
 
@@ -132,13 +137,25 @@ class Uses:
     """Something that may be used so many times and no more: a nonce once, a browser token for so many images."""
 
     subject: str
-    """Whose it is: nonces of two keys never meet."""
+    """``KIND:WHOSE``: nonces of two keys never meet."""
     value: str
     until: float
     """Unix seconds after which it is refused by itself, so that it need not be remembered any longer."""
     most: int = 1
     reason: str = "signature.replayed"
     """Of a refusal because it was used that often."""
+    made: float | None = None
+    """Unix seconds that the credential itself states, in whose order those of its kind end; ``None``: ``until``."""
+
+    @property
+    def kind(self) -> str:
+        """What is forgotten in one order."""
+        return self.subject.partition(":")[0]
+
+    @property
+    def mark(self) -> float:
+        """Its place in that order."""
+        return self.until if self.made is None else self.made
 
 
 @dataclass(frozen=True, slots=True)

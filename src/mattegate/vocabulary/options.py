@@ -321,7 +321,7 @@ def parse_options(texts: Mapping[str, str], base: CutoutOptions = CutoutOptions(
                 "request.option",
                 option=name,
                 value=text[:80],
-                problem=f"known options are {', '.join(PARSERS)}",
+                problem=f"there is no such option; there are {', '.join(PARSERS)}",
             )
         try:
             values[name] = PARSERS[name](text)

@@ -45,55 +45,16 @@ def request(code: str, title: str, sentence: str, remedy: str, *, status: int = 
     return Reason(f"request.{code}", status, title, sentence, remedy, operator or sentence, "BadRequestException")
 
 
-def upload(code: str, status: int, title: str, sentence: str, remedy: str, *, operator: str = "") -> Reason:
-    """The image itself."""
-    error_type = {413: "RequestTooLargeException", 415: "UnsupportedMediaTypeException"}.get(
-        status, "UnprocessableImageException"
-    )
-    return Reason(f"upload.{code}", status, title, sentence, remedy, operator or sentence, error_type)
-
-
-def capacity(code: str, title: str, sentence: str, remedy: str, retry_after_s: int, operator: str = "") -> Reason:
-    """Not now."""
-    return Reason(
-        f"capacity.{code}",
-        503,
-        title,
-        sentence,
-        remedy,
-        operator or sentence,
-        "ServiceUnavailableException",
-        "",
-        retry_after_s,
-    )
-
-
-def engine(code: str, status: int, title: str, sentence: str, remedy: str, operator: str) -> Reason:
-    """The work failed; waiting helps where it is 503."""
-    return Reason(
-        f"engine.{code}", status, title, sentence, remedy, operator, "ImageProcessingException", "",
-        2 if status == 503 else None,
-    )  # fmt: skip
-
-
-def model(code: str, status: int, title: str, sentence: str, remedy: str, operator: str) -> Reason:
-    """The model is not there to be used."""
-    return Reason(f"model.{code}", status, title, sentence, remedy, operator, "ModelNotReadyException")
-
-
-def file(code: str, status: int, title: str, sentence: str, remedy: str) -> Reason:
-    """Of a local file, on the command line."""
-    return Reason(f"file.{code}", status, title, sentence, remedy, sentence, "LocalFileException")
-
-
 def forbidden(code: str, title: str, sentence: str, remedy: str, operator: str, *, status: int = 403) -> Reason:
     """A rule says no to whoever it is."""
     return Reason(code, status, title, sentence, remedy, operator, "AccessDeniedException")
 
 
-def unproven(code: str, title: str, sentence: str, remedy: str, operator: str) -> Reason:
+def unproven(
+    code: str, title: str, sentence: str, remedy: str, operator: str, error_type: str = "UnauthorizedException"
+) -> Reason:
     """A credential that proves nothing by its looks alone: 401 with a challenge (RFC 9110, section 15.5.2)."""
-    return Reason(f"credential.{code}", 401, title, sentence, remedy, operator, "UnauthorizedException")
+    return Reason(f"credential.{code}", 401, title, sentence, remedy, operator, error_type)
 
 
 def limit(code: str, title: str, sentence: str, remedy: str, operator: str, error_type: str) -> Reason:
@@ -108,8 +69,3 @@ def dependency(code: str, operator: str) -> Reason:
         "Try again after the time in Retry-After, with back-off.", operator, "ServiceUnavailableException",
         "" if code == "unavailable" else "dependency.unavailable", 5,
     )  # fmt: skip
-
-
-def account(code: str, status: int, title: str, sentence: str, remedy: str) -> Reason:
-    """An administrative act that cannot be done."""
-    return Reason(f"account.{code}", status, title, sentence, remedy, sentence, "AccountException")

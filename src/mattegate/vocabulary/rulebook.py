@@ -88,14 +88,17 @@ class FloodRules:
     """What one address prefix may do before it has proved anything."""
 
     enabled: bool = True
+    """Whether prefixes are counted at all."""
     ipv4_prefix: int = 24
+    """Bits of an IPv4 address that count as one caller."""
     ipv6_prefix: int = 48
+    """Bits of an IPv6 address that count as one caller."""
     unproven_per_minute: int = 240
-    """Requests without a credential, pages and preflights among them; health checks are not counted."""
+    """Requests a prefix may make without a credential, pages and preflights among them."""
     failures_per_minute: int = 30
-    """Credentials that did not prove good, before the prefix is penalised."""
+    """Credentials that do not prove good before the prefix is penalised."""
     verifications_per_minute: int = 120
-    """Credentials that are still looked at while the prefix is penalised."""
+    """Credentials of a penalised prefix that are still looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +145,19 @@ class SignatureRules:
     skew_s: float = 300.0
     """How far the clocks of signer and server may be apart, either way."""
     region: str = "local"
-    """The region in the scope of a SigV4 signature."""
+    """The region that SigV4 signatures are made for."""
     service: str = "mattegate"
-    """The service in it."""
+    """The service that SigV4 signatures are made for."""
     components: tuple[str, ...] = ("@method", "@authority", "@path")
     """What an RFC 9421 signature must cover, beside the query and the digest of the body where there are any."""
     tag: str = ""
-    """The tag that an RFC 9421 signature must bear; empty: any."""
+    """The tag that an RFC 9421 signature must bear. Empty: any."""
     aws_exact: bool = False
-    """Tell unknown signing keys from wrong signatures, as AWS does."""
+    """Tell unknown signing keys from wrong signatures, as AWS does; otherwise both are answered alike."""
     unsafe_unsigned_payload: bool = False
-    """Accept SigV4 signatures that do not cover the body."""
+    """Accept SigV4 signatures over UNSIGNED-PAYLOAD: whoever is in between may then send another body."""
     unsafe_body_timestamp_hmac: bool = False
-    """Accept ``HMAC(body + timestamp)`` for signing keys that name the scheme ``compat-hmac``."""
+    """Accept HMAC(body + timestamp), which covers no path, for cut-outs by keys made for the scheme compat-hmac."""
 
 
 @dataclass(frozen=True, slots=True)

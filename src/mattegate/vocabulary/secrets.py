@@ -16,9 +16,9 @@ class VersionedSecret:
     secret: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VersionedSecrets:
-    """Every version that something may still rest on.
+    """Every version that something may still rest on; whoever was given it also has what it learns later.
 
     Raises ``ValueError`` when there is none, or two of one version.
     """
@@ -42,6 +42,14 @@ class VersionedSecrets:
             if secret.version == version:
                 return secret
         raise KeyError(f"version {version} is not among the secrets")
+
+    def learn(self, newer: VersionedSecrets) -> tuple[int, ...]:
+        """Take over the versions that were not known, and tell which; none that was known is changed or forgotten."""
+        known = {secret.version for secret in self.all}
+        new = tuple(secret for secret in newer.all if secret.version not in known)
+        if new:
+            self.all = (*self.all, *new)
+        return tuple(secret.version for secret in new)
 
 
 Pepper = VersionedSecret

@@ -29,9 +29,14 @@ def settings_for(home: Path, engine: EngineSettings = ONE, default: str = "defau
 
 def pool(home: Path, engine: EngineSettings = ONE, *, maker: str = "scripted", default: str = "default") -> WorkerPool:
     """A pool of workers that run a maker of :mod:`tests.cutout.engine.makers`."""
+    return scripted(settings_for(home, engine, default), maker=maker)
+
+
+def scripted(settings: Settings, *, maker: str = "scripted") -> WorkerPool:
+    """The same under settings of one's own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MATTEGATE_TEST_SECRET": "hush"}
     factory = f"tests.cutout.engine.makers:{maker}"
-    return WorkerPool(settings_for(home, engine, default), factory=factory, environment=environment, patience=QUICK)
+    return WorkerPool(settings, factory=factory, environment=environment, patience=QUICK)
 
 
 def inline(home: Path, engine: EngineSettings = ONE, *, default: str = "default") -> InlineEngine:

@@ -217,8 +217,10 @@ class TestEveryEngine:
         engine = engine_of(ONE)
         assert not engine.status().ready
         assert engine.status().problem
+        assert engine.status().starting
         async with Running(engine), asyncio.TaskGroup() as tasks:
             assert engine.status().problem == ""
+            assert not engine.status().starting
             tasks.create_task(run(engine, f"hold:{gate}"))
             await until(Path(f"{gate}.begun").exists)
             tasks.create_task(run(engine, "echo:x"))
@@ -227,6 +229,7 @@ class TestEveryEngine:
             gate.touch()
         assert not engine.status().ready
         assert "shutting down" in engine.status().problem
+        assert not engine.status().starting
 
     async def test_jobs_that_come_while_it_warms_up_are_served(self, engine_of: MakeEngine) -> None:
         """Starting does not refuse; it queues."""

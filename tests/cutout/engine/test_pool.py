@@ -16,11 +16,24 @@ import psutil
 import pytest
 import uvloop
 
+from mattegate.config.settings import AuthorizerSettings, LimitSettings, ModelSettings, NoticeSettings
 from mattegate.cutout.engine.protocol import Engine
 from mattegate.cutout.engine.wire import SharedBuffer
 from mattegate.vocabulary.options import Colour, CutoutOptions, OutputFormat
 from mattegate.vocabulary.refusal import Refusal
-from tests.cutout.engine.engines import ONE, ROOT, Running, all_settled, job, made, pool, run, until
+from tests.cutout.engine.engines import (
+    ONE,
+    ROOT,
+    Running,
+    all_settled,
+    job,
+    made,
+    pool,
+    run,
+    scripted,
+    settings_for,
+    until,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -195,6 +208,22 @@ async def test_workers_get_no_secrets_and_the_measured_memory_settings(tmp_path:
         assert await run(engine, "environment:MATTEGATE_TEST_SECRET") == ""
         assert await run(engine, "environment:MALLOC_MMAP_THRESHOLD_") == str(1 << 30)
         assert await run(engine, "environment:OMP_NUM_THREADS") == "1"
+
+
+async def test_nobody_who_lists_the_processes_reads_a_secret(tmp_path: Path) -> None:
+    """Command lines are public, so a worker's says what it goes by: no key, no password, nobody's address."""
+    settings = replace(
+        settings_for(tmp_path),
+        api_keys=("ACME-hush",),
+        models=ModelSettings(default="default", base_url="https://user:hush@mirror.example.com/"),
+        limits=LimitSettings(redis_url="redis://:hush@127.0.0.1:6379/0"),
+        notices=NoticeSettings(webhook_url="https://hooks.example.com/hush"),
+        authorizer=AuthorizerSettings(url="https://authorizer.example.com/hush"),
+    )
+    async with Running(scripted(settings)) as engine:
+        told = psutil.Process(int(await run(engine, "pid:"))).cmdline()
+        assert "hush" not in " ".join(told)
+        assert str(tmp_path) in " ".join(told)
 
 
 async def test_what_a_maker_prints_does_not_reach_standard_output(

@@ -358,6 +358,16 @@ def test_the_telling_lines_of_a_client_are_chosen() -> None:
     assert last_words("") == "nothing"
 
 
+def test_what_lies_at_the_bottom_of_a_failure_is_told() -> None:
+    """A full disk is what the reader has to know: the end of pip's traceback, the deepest cause that uv gives."""
+    pip = (
+        "ERROR: Exception:\nTraceback (most recent call last):\nOSError: [Errno 28] No space left on device\n"
+    )
+    uv = "error: Failed to install: x.whl\n  Caused by: failed to copy\n  Caused by: No space left on device\n"
+    assert last_words(pip) == "OSError: [Errno 28] No space left on device"
+    assert last_words(uv) == "error: Failed to install: x.whl / Caused by: No space left on device"
+
+
 def _npm_package(pieces: dict[str, bytes], chunks: list[tuple[str, int, int]]) -> bytes:
     """A tarball as a registry serves it, its pieces in the order given."""
     listed = {"/models/tiny": {"chunks": [{"hash": name, "offsets": [start, end]} for name, start, end in chunks]}}

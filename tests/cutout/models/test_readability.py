@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mattegate.cutout.models.readability import Lstat, User, explain_unreadable, find_barrier, named_user, this_process
+from mattegate.cutout.models.readability import Lstat, User, explain_unreadable, find_barrier
 
 _PATH = Path("/srv/mattegate/models/u2net.onnx")
 _WWW = User(33, frozenset({33}), "www-data")
@@ -91,12 +91,6 @@ def test_a_circle_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     assert find_barrier(tmp_path / "a", _stranger(), lstat=_opened_except(tmp_path / "none")) is None
-
-
-def test_users_by_name() -> None:
-    """A service's user is looked up with its groups."""
-    assert named_user("root").uid == 0
-    assert this_process().uid == os.geteuid()
 
 
 _CHILD = """

@@ -60,7 +60,7 @@ def _is_named(name: str, asked: Question) -> bool:
         return asked.name == last if kind == "user" else last in asked.roles
     kind, _, rest = name.partition("/")
     if rest:
-        return asked.tier == rest if kind == "tier" else rest in asked.roles
+        return rest in {"tier": (asked.tier,), "role": asked.roles, "group": asked.groups}[kind]
     return name in {asked.identity, asked.name}
 
 

@@ -20,6 +20,7 @@ from tests.gate.policies.texts import question
 NAMES: Final = ("alice", "bob", 'q"\\uote', "ünï")
 TIERS: Final = ("free", "vip")
 ROLES: Final = ("cutout", "keys")
+GROUPS: Final = ("okta:image-team", "okta:keys")
 PATHS: Final = ("/v1/remove-bg", "/remove", "/v1/keys", "/x/POST/remove", "/v1/a*b")
 MODELS: Final = ("u2net", "u2netp", "birefnet-general")
 ADDRESSES: Final = ("203.0.113.9", "10.1.2.3", "2001:db8::7", "")
@@ -42,6 +43,7 @@ principals = st.sampled_from(["*", {"AWS": "*"}]) | st.fixed_dictionaries(
     {
         "AWS": some(
             *NAMES, *(f"tier/{tier}" for tier in TIERS), *(f"role/{role}" for role in ROLES),
+            *(f"group/{group}" for group in GROUPS),
             "arn:aws:iam::123456789012:user/bob", "arn:aws-cn:iam::123456789012:role/keys",
         )
     }
@@ -107,6 +109,7 @@ questions = st.builds(
     name=st.sampled_from(NAMES),
     tier=st.sampled_from(TIERS),
     roles=st.lists(st.sampled_from(ROLES), unique=True).map(tuple),
+    groups=st.lists(st.sampled_from(GROUPS), unique=True).map(tuple),
     action=st.sampled_from(("cutout", "read", "manage", "admit")),
     surface=st.sampled_from(("cutout", "whoami", "keys")),
     model=st.sampled_from(("", *MODELS)),

@@ -15,7 +15,8 @@ from tests.gate.policies.texts import ALL, policies
 
 EVERYTHING: dict[str, Any] = {
     "name": "all of it", "expect": "permit", "by": ["all"], "principal": "bob", "tier": "vip", "roles": ["cutout"],
-    "action": "read", "surface": "usage", "model": "u2net", "bytes": 5, "megapixels": "12", "address": "::1",
+    "groups": ["okta:image-team"], "action": "read", "surface": "usage",
+    "model": "u2net", "bytes": 5, "megapixels": "12", "address": "::1",
     "origin": "https://shop.example", "at": "2026-01-05T13:00:00+01:00", "tls": "false", "environment": "test",
     "key": "abc", "proofs": ["signature"], "method": "GET", "path": "/v1/usage",
 }  # fmt: skip

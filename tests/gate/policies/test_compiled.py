@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mattegate.gate.decide import decide
 from mattegate.gate.policies.compiled import Answer, Judgement, Policies
-from mattegate.gate.policies.judging import action_of, roles_of
+from mattegate.gate.policies.judging import action_of, groups_of, roles_of
 from mattegate.gate.rules import Rules
 from mattegate.serving import routes
 from mattegate.vocabulary.attempt import Attempt, RouteView
@@ -194,6 +194,18 @@ def test_roles_are_what_identity_and_key_both_have(
     """A key cannot give itself a role."""
     view = KeyView("k", IdentityView("i", "i", "free", identity), scopes=key)
     assert roles_of((view,), ("admin",)) == roles
+
+
+def test_groups_are_those_of_every_token_shown_and_no_roles() -> None:
+    """A key beside a token takes none of them away; a role of the same name is another thing."""
+    identity = IdentityView("i", "i", "free", ("cutout",))
+    token, key = KeyView("token:okta", identity, groups=("okta:a", "okta:b")), KeyView("k", identity)
+    groups = groups_of((key, token, token))
+    assert groups == ("okta:a", "okta:b")
+    only = {"team": 'permit (principal in Group::"okta:a", action, resource);'}
+    assert judged(question(groups=groups), **only) == Judgement(Answer.PERMIT, ("team",))
+    assert judged(question(groups=("okta:c",), roles=("okta:a",), tier="okta:a"), **only).answer is Answer.NO_PERMIT
+    assert Policies(policies(**only)).groups == {"okta:a"}
 
 
 @settings(max_examples=150, deadline=None)

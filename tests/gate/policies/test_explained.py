@@ -37,6 +37,15 @@ def test_every_part_is_told_with_what_it_goes_by() -> None:
     ]
 
 
+def test_groups_are_told_where_there_are_any() -> None:
+    """They are what a policy on groups goes by."""
+    (policy,) = explained(
+        policies(team='permit (principal in Group::"okta:a", action, resource);'), question(groups=("okta:b",))
+    )
+    (part,) = policy.parts
+    assert (part.holds, part.seen) == (False, "it is alice (alice), tier free, roles cutout, self, groups okta:b")
+
+
 def test_the_nearest_permit_is_the_one_that_lacks_least() -> None:
     """Policies on trial, forbids and those that apply are none of them."""
     found = explained(

@@ -64,6 +64,7 @@ class InlineEngine:
             busy=self._admission.busy,
             waiting=self._admission.waiting,
             restarts=0,
+            starting=refusal is not None and refusal.reason.code == "capacity.starting",
         )
 
     async def drain(self) -> None:

@@ -7,14 +7,13 @@ rebuilt, from plain JSON. Images and cut-outs travel beside the messages as file
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, get_args, get_type_hints
 
-from mattegate.config import settings
-from mattegate.vocabulary import formats, options, report
+from mattegate.config.settings import Settings
 from mattegate.vocabulary.options import CutoutOptions
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.report import Report
@@ -93,20 +92,19 @@ class Stopped:
 
 Message = Order | Cancel | Ready | Begun | Done | Declined | Stopped
 
-_MESSAGES: Final = (Order, Cancel, Ready, Begun, Done, Declined, Stopped)
 _TAG: Final = "is"
 
 
-def _values(*modules: object) -> dict[str, type]:
-    found = (value for module in modules for value in vars(module).values() if isinstance(value, type))
-    return {value.__name__: value for value in found if is_dataclass(value) or issubclass(value, StrEnum)}
+def _made_of(kind: Any) -> Iterator[type]:
+    """``kind`` and the types of all that a value of it may hold, as far as they are not JSON's own."""
+    held = get_type_hints(kind).values() if is_dataclass(kind) else get_args(kind)
+    for part in held:
+        yield from _made_of(part)
+    if isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, StrEnum | Path)):
+        yield kind
 
 
-_SPOKEN: Final[Mapping[str, type]] = {
-    **_values(options, report, settings, formats),
-    **{message.__name__: message for message in _MESSAGES},
-    "Path": Path,
-}
+_SPOKEN: Final[Mapping[str, type]] = {kind.__name__: kind for kind in _made_of(Message | Settings)}
 """Every type that may be rebuilt, by its name."""
 
 
@@ -126,7 +124,7 @@ def decode(data: bytes | str) -> object:
 def decode_message(data: bytes) -> Message:
     """Rebuild one message; raises ``ValueError`` where ``data`` is something else."""
     value = decode(data)
-    if not isinstance(value, _MESSAGES):
+    if not isinstance(value, Message):
         raise ValueError(f"not a message of the engine: {type(value).__name__}")  # noqa: TRY004 - one error for all
     return value
 

@@ -18,7 +18,7 @@ from mattegate.config.settings import Settings
 from mattegate.cutout.engine.admission import Admission
 from mattegate.cutout.engine.maker import DEFAULT_FACTORY
 from mattegate.cutout.engine.permit import Begun, SlotPermit
-from mattegate.cutout.engine.plan import plan, usable_cores, worker_environment
+from mattegate.cutout.engine.plan import plan, usable_cores, worker_environment, worker_settings
 from mattegate.cutout.engine.poison import DEATHS_ALLOWED, PoisonTable, digest
 from mattegate.cutout.engine.process import Blueprint
 from mattegate.cutout.engine.protocol import Cutout, EngineStatus, Job, Priority
@@ -48,7 +48,8 @@ class WorkerPool:
     ) -> None:
         shares = plan(settings.engine, usable_cores())
         own = os.environ if environment is None else environment
-        blueprint = Blueprint(factory, settings, shares.threads, worker_environment(own, shares.threads))
+        environment = worker_environment(own, shares.threads)
+        blueprint = Blueprint(factory, worker_settings(settings), shares.threads, environment)
         self._settings = settings
         self._default_model = settings.models.default
         self._slots = [Slot(blueprint, patience, self._settled) for _ in range(shares.workers)]
@@ -74,8 +75,9 @@ class WorkerPool:
         """A glance that never waits."""
         problem = self._why_not_ready()
         return EngineStatus(
-            ready=not problem,
-            problem=problem,
+            ready=problem is None,
+            problem=problem.operator_detail if problem else "",
+            starting=problem is not None and problem.reason.code == "capacity.starting",
             workers=len(self._slots),
             busy=self._admission.busy,
             waiting=self._admission.waiting,
@@ -131,13 +133,13 @@ class WorkerPool:
         problems = [slot.problem for slot in self._slots]
         return problems[0] if all(problems) else None
 
-    def _why_not_ready(self) -> str:
+    def _why_not_ready(self) -> Refusal | None:
         if self._drain is not None:
-            return Refusal("capacity.draining").operator_detail
+            return Refusal("capacity.draining")
         if any(slot.proven for slot in self._slots):
-            return ""
+            return None
         problem = next((slot.problem for slot in self._slots if slot.problem), None)
-        return (problem or Refusal("capacity.starting")).operator_detail
+        return problem or Refusal("capacity.starting")
 
     async def _wind_down(self) -> None:
         log.info("draining: %d at work, %d waiting", self._admission.busy, self._admission.waiting)

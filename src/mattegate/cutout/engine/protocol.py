@@ -71,6 +71,8 @@ class EngineStatus:
     busy: int
     waiting: int
     restarts: int
+    starting: bool = False
+    """Whether all that it lacks is time: nothing is wrong."""
 
 
 class Engine(Protocol):

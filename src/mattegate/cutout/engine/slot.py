@@ -177,7 +177,7 @@ class Slot:
         self._settled(self)
 
     def _note_problem(self, refusal: Refusal) -> None:
-        log.error("%s", refusal.operator_detail)
+        log.error("%s; %s", refusal.operator_detail, refusal.remedy)
         self.problem = refusal
         self.proven = False
         self._turn.set()

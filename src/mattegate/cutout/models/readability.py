@@ -37,12 +37,6 @@ def this_process() -> User:
     return User(uid, frozenset({os.getegid(), *os.getgroups()}), _user_name(uid))
 
 
-def named_user(name: str) -> User:
-    """The user of that name with all its groups. Raises ``KeyError`` where there is none."""
-    entry = pwd.getpwnam(name)
-    return User(entry.pw_uid, frozenset(os.getgrouplist(name, entry.pw_gid)), name)
-
-
 def explain_unreadable(path: Path, user: User, *, model: str, lstat: Lstat = os.lstat) -> Refusal:
     """:class:`Refusal` ``model.unreadable`` for a file that ``user`` was found unable to read."""
     barrier = find_barrier(path, user, lstat=lstat)

@@ -12,6 +12,7 @@ from mattegate.gate.standing import ended_finding, who
 from mattegate.vocabulary.attempt import SIGNED, TOKENS, Channel, Flaw, Presented
 from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import CredentialFact, FactName, KeyView, Plain
+from mattegate.vocabulary.rulebook import CredentialRules
 
 _PUBLIC: Final = Finding("credential", Effect.NO_IMPACT)
 _ELSEWHERE: Final = Finding("credential", Effect.NO_IMPACT, detail="no API key, but another proof")
@@ -22,6 +23,8 @@ _WHERE: Final = {
     Channel.QUERY: "the parameter in the address",
     Channel.AUTHORIZATION: "'Authorization:'",
 }
+_MOST_BRANDS: Final = 4
+"""How many beginnings of keys from elsewhere are named."""
 _OTHERS: Final = SIGNED | TOKENS
 
 
@@ -77,7 +80,18 @@ def _looks(case: Case, presented: Presented) -> dict[str, Plain]:
         "served": ", ".join(rules.environments),
         "length": presented.length,
         "key_id": presented.key_id,
+        **_instead(presented, expected, rules),
     }
+
+
+def _instead(presented: Presented, expected: str, rules: CredentialRules) -> dict[str, Plain]:
+    """What stood at the beginning, or should have stood there."""
+    if presented.flaw is Flaw.SCHEME:
+        return {"begins": repr(presented.scheme) if presented.scheme else "the key, without a scheme"}
+    if presented.flaw is Flaw.PREFIX:
+        brands = rules.foreign_prefixes if expected in rules.foreign_prefixes else (expected,)
+        return {"prefixes": " or ".join(map(repr, brands[:_MOST_BRANDS]))}
+    return {}
 
 
 def _nowhere(case: Case) -> str:

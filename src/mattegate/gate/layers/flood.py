@@ -1,7 +1,7 @@
 """flood: what an address prefix may do before it has proved anything.
 
-A penalised prefix is not shut out: a bounded number of credentials from it are still looked at, so that one bad
-neighbour does not lock out everybody behind the same address.
+A penalised prefix is not shut out: a bounded number of credentials from it are still looked at, and beyond them those
+whose key proved good there lately, so that one bad neighbour does not lock out everybody behind the same address.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ UNCOUNTED: Final = frozenset({"health", "ready"})
 
 _NO_SAY: Final = Finding("flood", Effect.NO_IMPACT)
 _CALM: Final = Finding("flood", Effect.ALLOW)
+_LATELY: Final = "this key proved good there lately"
 
 
 def judge(case: Case) -> Finding | FactName:
@@ -33,10 +34,8 @@ def judge(case: Case) -> Finding | FactName:
         return _CALM if flood.unproven_left else _refusal("flood.unauthenticated", flood)
     if flood.failures_left:
         return _CALM
-    if flood.verification_left:
-        return Finding(
-            "flood", Effect.ALLOW, detail=f"{flood.prefix} is penalised; this credential is within what is still read"
-        )
+    if flood.verification_left or flood.spared:
+        return _in_spite(flood)
     return _refusal("flood.failed_credentials", flood)
 
 
@@ -55,6 +54,12 @@ def presents(attempt: Attempt, rules: Rules) -> bool:
 def is_uncounted(attempt: Attempt) -> bool:
     """Whether an attempt is none of the flood layer's business: a health check, and not a preflight to one."""
     return attempt.preflight is None and attempt.route.public and attempt.route.name in UNCOUNTED
+
+
+def _in_spite(flood: FloodFact) -> Finding:
+    """Why a credential of a penalised prefix is looked at all the same."""
+    why = "this credential is within what is still read" if flood.verification_left else _LATELY
+    return Finding("flood", Effect.ALLOW, detail=f"{flood.prefix} is penalised; {why}")
 
 
 def _refusal(reason: str, flood: FloodFact) -> Finding:

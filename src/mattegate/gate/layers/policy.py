@@ -11,7 +11,8 @@ from mattegate.gate.case import Case
 from mattegate.gate.layers.network import undeclared_proxy
 from mattegate.gate.networks import bound_networks, parse_address
 from mattegate.gate.origins import bound_origins
-from mattegate.gate.policies.judging import judged
+from mattegate.gate.paths import judged_whole
+from mattegate.gate.policies.judging import judged, lets_through
 from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import FactName, KeyView, Plain
 
@@ -32,7 +33,7 @@ def judge(case: Case) -> Finding | FactName:
     for one in case.proven or (key,):
         if narrowed := _scope(case, one) or _address(case, one) or _origin(case, one):
             return narrowed
-        if narrowed := _model(case, one) or _size(case, one):
+        if narrowed := _unseen(case, one) or _model(case, one) or _size(case, one):
             return narrowed
     return _policies(case, key) or _ALLOWED
 
@@ -75,6 +76,20 @@ def _model(case: Case, key: KeyView) -> Finding | None:
     return _deny("policy.model", {"key_id": key.id, "model": model, "bound": ", ".join(key.models)})
 
 
+def _unseen(case: Case, key: KeyView) -> Finding | None:
+    """What narrows a key to certain images is worth nothing where no image is seen, so nothing is let in by it there.
+
+    An application that the gate is embedded in sees the key itself, and its models.
+    """
+    route = case.attempt.route
+    if key.megapixels and not route.staged:
+        return _deny("token.cutouts_only", {"route": route.name}, "cut-outs of this server alone")
+    bound = "models" if key.models else "hosts of images" if key.url_hosts else ""
+    if case.attempt.behalf is None or not bound:
+        return None
+    return _deny("policy.unseen", {"key_id": key.id, "bound": bound})
+
+
 def _size(case: Case, key: KeyView) -> Finding | None:
     """Of the image in the body, where the key is a token that is good for small ones."""
     payload = case.facts.payload
@@ -85,9 +100,11 @@ def _size(case: Case, key: KeyView) -> Finding | None:
 
 
 def _policies(case: Case, key: KeyView) -> Finding | None:
-    policies = case.rules.policies
+    policies, attempt = case.rules.policies, case.attempt
     if policies is not None and policies.of_the_address and case.client.undeclared:
         return undeclared_proxy("policy", case)
+    if policies is not None and policies.of_the_path and lets_through(attempt.route) and not judged_whole(attempt.path):
+        return _deny("policy.path", {"path": attempt.path}, "policies by path")
     return judged(case, key)
 
 

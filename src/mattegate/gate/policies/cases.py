@@ -178,6 +178,7 @@ MEMBERS: Final[Mapping[str, tuple[str, Callable[[Any], object]]]] = {
     "principal": _WORD,
     "tier": _WORD,
     "roles": _WORDS,
+    "groups": ('a list of an issuer\'s roles, such as ["okta:image-team"]', _texts),
     "action": _one_of(*ACTIONS),
     "surface": _WORD,
     "model": _WORD,

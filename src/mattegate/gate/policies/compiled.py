@@ -68,9 +68,12 @@ class Policies:
         self.effects = {name: str(tree["effect"]) for name, tree in trees.items()}
         """``permit`` or ``forbid``, by id."""
         self.on_trial = tuple(name for name in trees if name not in enforced)
-        self.roles = tuple(sorted(set(_roles(list(trees.values())))))
+        self.roles = tuple(sorted(set(_named(list(trees.values()), "Role"))))
         """The roles that are spoken of."""
+        self.groups = frozenset(_named(list(trees.values()), "Group"))
+        """The groups that are."""
         self.of_the_address = any(_mentions(tree, "address") for tree in trees.values())
+        self.of_the_path = any(_mentions(tree, "path") for tree in trees.values())
         self._enforced = _Panel(enforced)
         self._at_head = self._enforced if at_head == enforced else _Panel(at_head)
         self._permits_later = any(self.effects[name] == "permit" for name in enforced.keys() - at_head.keys())
@@ -148,8 +151,9 @@ def _mentions(tree: object, *attributes: str) -> bool:
     return any(part.get("attr") in attributes for part in _parts(tree))
 
 
-def _roles(tree: object) -> Iterable[str]:
-    return (str(part["id"]) for part in _parts(tree) if part.get("type") == "Role" and "id" in part)
+def _named(tree: object, kind: str) -> Iterable[str]:
+    """The ids of the entities of one kind that are spoken of."""
+    return (str(part["id"]) for part in _parts(tree) if part.get("type") == kind and "id" in part)
 
 
 def _of_the_context(tree: object) -> Iterable[str]:

@@ -141,7 +141,8 @@ def _scope_seen(name: str, question: Question) -> str:
         model = f", model {question.model}" if question.model else ", no model known"
         return f"it is {question.surface}{model}"
     roles = ", ".join(question.roles) or "none"
-    return f"it is {question.identity} ({question.name}), tier {question.tier}, roles {roles}"
+    groups = f", groups {', '.join(question.groups)}" if question.groups else ""
+    return f"it is {question.identity} ({question.name}), tier {question.tier}, roles {roles}{groups}"
 
 
 def _seen(member: Any, question: Question) -> str:

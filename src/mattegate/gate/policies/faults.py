@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Final
 
-from mattegate.gate.policies.library import PolicyFault, Tree, cedar, schema, trees_of
+from mattegate.gate.policies.depth import halved, too_deep
+from mattegate.gate.policies.library import PolicyError, PolicyFault, Tree, cedar, schema, set_of, trees_of
 from mattegate.gate.policies.schema import ACTIONS, SCHEMA
 from mattegate.vocabulary.rulebook import PolicyText
 
 ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/@+-]{0,79}")
 """What may be an id: it stands in sentences, in lists with commas, and between Cedar's back quotes."""
 
+_DEEP: Final = "it is nested too deeply"
+_SHALLOWER: Final = 'make several policies of it; a long list of texts reads ["a", "b"].contains(context.key)'
 _SHAPE: Final = "a policy reads: permit (principal, action, resource) when { context.tls };"
 _FOR_ID: Final = re.compile(r"^for policy `[^`]*`, ")
 _PER_ACTION: Final = re.compile(r' for Action::"\w+"')
@@ -42,14 +45,32 @@ def read_policy(policy: PolicyText) -> tuple[Tree | None, tuple[PolicyFault, ...
         return None, (PolicyFault(policy.id, "this cannot be the id of a policy", fix, policy.id),)
     library = cedar()
     try:
+        tree = _tree(policy)
+    except PolicyError as error:
+        return None, error.faults
+    validated = library.validate_policies(policy.text, schema())
+    return tree, tuple(_objections(policy.id, map(str, (error.error for error in validated.errors))))
+
+
+def _tree(policy: PolicyText) -> Tree:
+    """The one policy of a text, as deep as it may be. Raises :class:`~mattegate.gate.policies.library.PolicyError`."""
+    if problem := too_deep(policy.text):
+        raise PolicyError([PolicyFault(policy.id, problem, _SHALLOWER)])
+    try:
         trees, templates = trees_of(policy.text)
     except ValueError as error:
-        return None, (_unreadable(policy.id, _first_line(error)),)
+        raise PolicyError([_unreadable(policy.id, _first_line(error))]) from None
+    except RecursionError:
+        raise PolicyError([PolicyFault(policy.id, _DEEP, _SHALLOWER)]) from None
     if templates or len(trees) != 1:
         problem = "it is a template" if templates else f"it must be one policy, and here are {len(trees)}"
-        return None, (PolicyFault(policy.id, problem, _SHAPE),)
-    validated = library.validate_policies(policy.text, schema())
-    return trees[0], tuple(_objections(policy.id, map(str, (error.error for error in validated.errors))))
+        raise PolicyError([PolicyFault(policy.id, problem, _SHAPE)])
+    try:
+        tree: Tree = halved(trees[0])
+        set_of({policy.id: tree})
+    except (ValueError, RecursionError):
+        raise PolicyError([PolicyFault(policy.id, _DEEP, _SHALLOWER)]) from None
+    return tree
 
 
 def _unreadable(policy: str, problem: str) -> PolicyFault:

@@ -48,6 +48,7 @@ def question_of(case: Case, key: KeyView, policies: Policies) -> Question:
         name=key.identity.name,
         tier=key.identity.tier,
         roles=roles_of(case.proven or (key,), policies.roles),
+        groups=groups_of(case.proven or (key,)),
         action=action_of(attempt.route),
         surface=attempt.route.name,
         model=payload.model if payload else "",
@@ -69,9 +70,14 @@ def action_of(route: RouteView) -> str:
     """What a route is in the terms of policies."""
     if route.name in _MANAGING:
         return "manage"
-    if route.name in _LETTING_THROUGH:
+    if lets_through(route):
         return "admit"
     return "cutout" if route.metered else "read"
+
+
+def lets_through(route: RouteView) -> bool:
+    """Whether something stands behind a route that is not ours, and reads paths in its own way."""
+    return route.name in _LETTING_THROUGH
 
 
 def roles_of(keys: Sequence[KeyView], spoken_of: Iterable[str] = ()) -> tuple[str, ...]:
@@ -80,6 +86,11 @@ def roles_of(keys: Sequence[KeyView], spoken_of: Iterable[str] = ()) -> tuple[st
     has = (*first.identity.scopes, *(first.scopes or ()))
     everything = (*spoken_of, *has) if "*" in has else has
     return tuple(dict.fromkeys(scope for scope in everything if all(key.allows_scope(scope) for key in keys)))
+
+
+def groups_of(keys: Sequence[KeyView]) -> tuple[str, ...]:
+    """The roles that tokens of other issuers name: whatever was proven beside such a token takes nothing from it."""
+    return tuple(dict.fromkeys(group for key in keys for group in key.groups))
 
 
 def _proofs(case: Case) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ class Question:
     name: str
     tier: str
     roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     action: str
     surface: str
     model: str = ""
@@ -62,7 +63,8 @@ class Question:
 
     def entities(self) -> Entities:
         """Who asks, and what is asked for."""
-        who = _who(sound(self.identity), sound(self.name), sound(self.tier), tuple(map(sound, self.roles)))
+        roles, groups = tuple(map(sound, self.roles)), tuple(map(sound, self.groups))
+        who = _who(sound(self.identity), sound(self.name), sound(self.tier), roles, groups)
         with_resource: Entities = who.with_added_json_str(json.dumps([self.resource()]))
         return with_resource
 
@@ -99,9 +101,9 @@ class Question:
 
 
 @lru_cache(maxsize=512)
-def _who(identity: str, name: str, tier: str, roles: tuple[str, ...]) -> Entities:
+def _who(identity: str, name: str, tier: str, roles: tuple[str, ...], groups: tuple[str, ...]) -> Entities:
     """Whoever asks, parsed once for all that it asks."""
-    parents = [("Tier", tier), *(("Role", role) for role in roles)]
+    parents = [("Tier", tier), *(("Role", role) for role in roles), *(("Group", group) for group in groups)]
     listed = [_entity("Identity", identity, {"name": name, "tier": tier}, parents)]
     entities: Entities = cedar().Entities.from_json_str(json.dumps(listed))
     return entities

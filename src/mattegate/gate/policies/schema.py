@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 SCHEMA: Final = """
-// Whoever pays. Its parents are its tier and each of its scopes as a role.
+// Whoever pays. Its parents are its tier, each of its scopes as a role, and as a group each role that a token of
+// another issuer names, behind the name of that issuer: Group::"okta:image-team".
 entity Tier;
 entity Role;
-entity Identity in [Tier, Role] {
+entity Group;
+entity Identity in [Tier, Role, Group] {
   name: String,
   tier: String,
 };

@@ -20,6 +20,8 @@ _POLL_S: Final = 0.2
 _TIME_LIMIT_S: Final = 1800.0
 """A large wheel on a slow line; the client's own timeouts end a dead connection long before."""
 _ERROR_LINE: Final = re.compile(r"(npm )?(error|err!|×|fatal)", re.IGNORECASE)
+_PIP_BROKE: Final = "ERROR: Exception:"
+"""What pip writes above a traceback; the last line below says what happened."""
 _REDACTIONS: Final = (
     (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", re.IGNORECASE), "<address>"),
     (
@@ -62,8 +64,9 @@ def run_client(
 def last_words(text: str) -> str:
     """The lines of a client's output that say most, without addresses and at most 300 characters long."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and "complete log" not in line]
-    errors = [line for line in lines if _ERROR_LINE.match(line)]
-    return redacted(" / ".join(errors[:2] or lines[-1:]) or "nothing")[:300]
+    errors = [line for line in lines if _ERROR_LINE.match(line) and line != _PIP_BROKE][:2]
+    deepest = [line for line in lines[-1:] if not errors or line.lower().startswith("caused by")]
+    return redacted(" / ".join([*errors, *deepest]) or "nothing")[:300]
 
 
 def redacted(text: str) -> str:

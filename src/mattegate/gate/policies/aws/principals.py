@@ -1,7 +1,8 @@
 """``Principal`` of a statement: whom it is about.
 
 There are no AWS accounts here. A user of an ARN stands for the identity of that name, a role for the role (scope) of
-that name; a plain text is an identity by id or name, ``tier/NAME`` a tier and ``role/NAME`` a role.
+that name; a plain text is an identity by id or name, ``tier/NAME`` a tier, ``role/NAME`` a role, ``group/ISSUER:NAME``
+a role that tokens of an issuer name.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from mattegate.gate.policies.literals import quoted
 
 _ARN: Final = re.compile(r"arn:[\w-]+:iam::(?:\d{12})?:(user|role)/([^/*?]+)")
 _PLAIN: Final = re.compile(r"(?:(tier|role)/)?([^:/*?]+)")
+_GROUP: Final = re.compile(r"group/([a-z0-9-]+:[^*?]+)")
 _ACCOUNT: Final = re.compile(r"\d{12}|arn:[\w-]+:iam::\d{12}:root")
+_POSSIBLE: Final = "name an identity, tier/NAME, role/NAME or group/ISSUER:NAME"
 _KINDS: Final = ("AWS", "Mattegate")
 
 
@@ -53,7 +56,9 @@ def _one(name: str) -> str:
     if found := _PLAIN.fullmatch(name):
         kind = {"tier": "Tier", "role": "Role"}.get(found[1] or "")
         return f"principal in {kind}::{quoted(found[2])}" if kind else f"({_by_id(found[2])} || {_named(found[2])})"
-    raise Unmapped(f"the Principal {name!r} cannot be mapped; name an identity, tier/NAME or role/NAME")
+    if found := _GROUP.fullmatch(name):
+        return f"principal in Group::{quoted(found[1])}"
+    raise Unmapped(f"the Principal {name!r} cannot be mapped; {_POSSIBLE}")
 
 
 def _by_id(name: str) -> str:
