@@ -56,6 +56,13 @@ def test_a_text_that_ends_sooner_differs_by_what_it_lacks() -> None:
     assert [(number, line.ours, line.theirs) for number, line in differences(lines)] == [(2, "b", None)]
 
 
+def test_a_line_too_many_does_not_make_the_rest_differ() -> None:
+    """A header that one side alone has signed is the finding; what stands behind it is the same on both sides."""
+    lines = compare("POST\nhost:a\nx-note:1\nend", "POST\nhost:a\nend")
+    assert [(number, line.ours, line.theirs) for number, line in differences(lines)] == [(3, "x-note:1", None)]
+    assert lines[-1].same
+
+
 def test_an_unsigned_request_has_no_text() -> None:
     """There is nothing to compare."""
     assert canonical_text(signed(ASKED, ApiKey("k"), MOMENT), SignatureRules()) == ""

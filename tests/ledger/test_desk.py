@@ -362,31 +362,9 @@ def test_a_disabled_key_rests_until_it_is_enabled(office: Office) -> None:
     """From then on it counts as unused anew, so that the next sweep does not disable it at once."""
     minted = office.desk.create_key("acme", actor=CLI)
     office.clock.now = NOW + 1000
-    assert [row.id for row in office.desk.unused_keys(NOW + 500)] == [minted.id]
     office.desk.disable_key(minted.id, actor="task:unused", why="unused")
-    assert office.desk.unused_keys(NOW + 500) == ()
     row = office.desk.enable_key(minted.id, actor=CLI)
     assert (row.stored.view.state, row.enabled_at) == (KeyState.ACTIVE, NOW + 1000)
-    assert office.desk.unused_keys(NOW + 500) == ()
-
-
-def test_unused_and_old_keys_are_found_for_the_tasks(either: Office) -> None:
-    """Use, rotation, expiry and a reminder each take a key off a list."""
-    names = ("idle", "used", "rotated", "brief", "reminded")
-    keys = {name: either.desk.create_key("acme", name=name, actor=CLI).id for name in names}
-    either.desk.update_key(keys["brief"], expires_at=NOW + 10, actor=CLI)
-    either.desk.rotate_key(keys["rotated"], overlap_s=10_000, actor=CLI)
-    either.clock.now = NOW + 1000
-    either.control.touch({keys["used"]: NOW + 900})
-    either.desk.mark_reminded([keys["reminded"]])
-
-    def named(rows: tuple[Any, ...]) -> list[tuple[str, bool]]:
-        return sorted((row.stored.view.name, row.id == keys[row.stored.view.name]) for row in rows)
-
-    assert named(either.desk.unused_keys(NOW + 500)) == [
-        ("idle", True), ("reminded", True), ("rotated", False), ("rotated", True),
-    ]  # fmt: skip
-    assert named(either.desk.old_keys(NOW + 500)) == [("idle", True), ("rotated", False), ("used", True)]
 
 
 # --- owners -------------------------------------------------------------------------------------------------

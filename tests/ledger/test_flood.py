@@ -31,7 +31,18 @@ def present(meter: MemoryFloodMeter, address: str = HERE, key: str = "", at: flo
 def fail(meter: MemoryFloodMeter, times: int, address: str = HERE, at: float = NOON) -> None:
     """Credentials that do not prove good."""
     for _ in range(times):
-        meter.proved(address, RULES, key_id="", good=False, at=at)
+        meter.proved(address, RULES, key_id="", good=False, at=at, counted=False)
+
+
+def prove(meter: MemoryFloodMeter, key: str, at: float = NOON, *, fact: FloodFact | None = None) -> None:
+    """A credential that proves good; ``fact`` is what looking at it said."""
+    counted = fact is not None and not fact.failures_left and fact.verification_left
+    meter.proved(HERE, RULES, key_id=key, good=True, at=at, counted=counted)
+
+
+def looked_at(fact: FloodFact) -> bool:
+    """Whether a credential is looked at in the end."""
+    return fact.failures_left or fact.verification_left or fact.spared
 
 
 def test_a_prefix_may_ask_so_often_without_a_credential() -> None:
@@ -65,21 +76,32 @@ def test_failures_penalise_a_prefix_and_leave_it_a_budget() -> None:
     assert present(meter, at=NOON + 61).failures_left
 
 
-def test_a_pair_that_proved_good_is_exempt_for_an_hour() -> None:
+def test_a_pair_that_proved_good_is_spared_for_an_hour() -> None:
     """A customer behind the attacker's NAT goes on working; a key that never proved good there does not."""
     meter = MemoryFloodMeter()
-    meter.proved(HERE, RULES, key_id="good", good=True, at=NOON)
+    prove(meter, "good")
     fail(meter, 50)
     for _ in range(10):
         present(meter)
     for _ in range(20):
-        assert present(meter, NEIGHBOUR, "good").verification_left
-    assert not present(meter, key="other").verification_left
+        assert present(meter, NEIGHBOUR, "good").spared
+    assert not present(meter, key="other").spared
     fail(meter, 50, ELSEWHERE)
-    assert [present(meter, ELSEWHERE, "good").verification_left for _ in range(5)] == [True] * 4 + [False]
+    assert [looked_at(present(meter, ELSEWHERE, "good")) for _ in range(5)] == [True] * 4 + [False]
     late = NOON + PROVED_S
     fail(meter, 50, at=late)
-    assert [present(meter, key="good", at=late).verification_left for _ in range(5)] == [True] * 4 + [False]
+    assert [looked_at(present(meter, key="good", at=late)) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_counting_what_is_looked_at_does_not_tell_whose_key_is_good() -> None:
+    """A neighbour who names a good key without having it uses the budget up as with any other name."""
+    for named in ("good", "made up"):
+        meter = MemoryFloodMeter()
+        prove(meter, "good")
+        fail(meter, 3)
+        facts = [present(meter, NEIGHBOUR, named) for _ in range(6)]
+        assert [fact.verification_left for fact in facts] == [True] * 4 + [False] * 2
+        assert {round(fact.retry_after_s, 3) for fact in facts[4:]} == {15.0}
 
 
 def test_a_good_proof_gives_back_what_looking_took() -> None:
@@ -87,8 +109,9 @@ def test_a_good_proof_gives_back_what_looking_took() -> None:
     meter = MemoryFloodMeter()
     fail(meter, 3)
     for n in range(10):
-        assert present(meter, key=f"k{n}").verification_left
-        meter.proved(HERE, RULES, key_id=f"k{n}", good=True, at=NOON)
+        fact = present(meter, key=f"k{n}")
+        assert fact.verification_left
+        prove(meter, f"k{n}", fact=fact)
     assert [present(meter).verification_left for _ in range(5)] == [True] * 4 + [False]
 
 
@@ -97,14 +120,15 @@ def test_an_attacker_with_one_good_key_wins_no_budget() -> None:
     for key in ("mine", ""):
         meter = MemoryFloodMeter()
         fail(meter, 3)
-        looked_at = 0
+        seen = 0
         for _ in range(50):
-            if present(meter, key=key).verification_left:
-                meter.proved(HERE, RULES, key_id=key, good=True, at=NOON)
-            if present(meter, key="stolen?").verification_left:
-                looked_at += 1
+            fact = present(meter, key=key)
+            if looked_at(fact):
+                prove(meter, key, fact=fact)
+            if looked_at(present(meter, key="stolen?")):
+                seen += 1
                 fail(meter, 1)
-        assert looked_at == 4
+        assert seen == 4
 
 
 def test_flooding_from_many_networks_does_not_reset_a_penalty() -> None:
@@ -137,7 +161,7 @@ def test_a_clock_that_is_turned_back_locks_nobody_out() -> None:
     for _ in range(8):
         ask(meter, at=NOON + year)
     fail(meter, 10, at=NOON + year)
-    meter.proved(HERE, RULES, key_id="k", good=True, at=NOON + year)
+    prove(meter, "k", NOON + year)
     assert not ask(meter).unproven_left
     assert ask(meter, at=NOON + 10.001).unproven_left
     assert not present(meter, key="k").failures_left
@@ -149,7 +173,7 @@ def test_nothing_is_counted_when_it_is_switched_off() -> None:
     meter, off = MemoryFloodMeter(), FloodRules(enabled=False)
     for _ in range(1000):
         assert meter.look(HERE, off, presented=False, key_id="", at=NOON).unproven_left
-        meter.proved(HERE, off, key_id="k", good=False, at=NOON)
+        meter.proved(HERE, off, key_id="k", good=False, at=NOON, counted=False)
     assert len(meter) == 0
 
 

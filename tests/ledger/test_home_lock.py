@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mattegate.config.faults import ConfigurationError
+from mattegate.config.settings import Settings
 from mattegate.ledger.home_lock import LOCK_FILE, lock_home
+from mattegate.ledger.opening import open_books
 from mattegate.vocabulary.refusal import Refusal
 from tests.ledger.control_support import child
 
@@ -61,3 +64,13 @@ def test_a_holder_that_has_not_written_its_id_yet_is_process_0(tmp_path: Path) -
         with pytest.raises(Refusal) as refused, lock_home(tmp_path):
             pytest.fail("held twice")
     assert refused.value.facts["pid"] == 0
+
+
+def test_a_home_that_takes_nothing_is_a_fault_of_the_configuration(tmp_path: Path) -> None:
+    """A disk that is read-only, or a file where the folder should be: named with the setting, and no fault of ours."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError) as refused, open_books(Settings(home=tmp_path / "file" / "home")):
+        pytest.fail("a home below a file")
+    (fault,) = refused.value.faults
+    assert (fault.setting, fault.origin) == ("home", str(tmp_path / "file" / "home"))
+    assert "nothing can be written there: Not a directory" in fault.problem

@@ -81,8 +81,8 @@ def test_a_released_request_id_cannot_be_used_again(bench: Bench) -> None:
 def test_releasing_gives_quota_back_once_and_keeps_the_rate_spent(bench: Bench) -> None:
     """A request that failed costs a rate token and nothing else, whether it is released once or three times."""
     request = bench.claimed(claim())
-    for _ in range(3):
-        bench.meter.release(request, "upload.corrupt", NOON + 1)
+    told = [bench.meter.release(request, "upload.corrupt", NOON + 1) for _ in range(3)]
+    assert [[answer.remaining for answer in answers] for answers in told] == [[9, 5, 100], [], []]
     assert bench.left(*LIMITS, at=NOON + 1) == [9, 5, 100]
     row = bench.row(request)
     assert (row.state, row.note, row.settled_at) == ("released", "upload.corrupt", None)

@@ -18,7 +18,7 @@ from mattegate.vocabulary.facts import Uses
 from mattegate.vocabulary.rulebook import Limit
 
 NOW = 1_750_000_000.0
-NONCE = Uses("key-1", "n-1", NOW + 300)
+NONCE = Uses("signature:key-1", "n-1", NOW + 300, made=NOW)
 ONE = Limit("one", "quota", 1, 3600)
 
 
@@ -43,12 +43,12 @@ def test_a_nonce_is_good_once(meter: SqliteMeter) -> None:
     assert meter.claim(claim(1)).conflict == ""
     assert meter.claim(claim(2)).conflict == "signature.replayed"
     assert meter.claim(claim(3, uses=(replace(NONCE, value="n-2"),))).conflict == ""
-    assert meter.claim(claim(4, uses=(replace(NONCE, subject="key-2"),))).conflict == ""
+    assert meter.claim(claim(4, uses=(replace(NONCE, subject="signature:key-2"),))).conflict == ""
 
 
 def test_something_may_be_used_several_times(meter: SqliteMeter) -> None:
     """A browser token for three images serves three."""
-    token = Uses("token", "jti", NOW + 600, most=3, reason="token.used_up")
+    token = Uses("browser:key-1", "jti", NOW + 600, most=3, reason="token.used_up")
     assert [meter.claim(claim(number, uses=(token,))).conflict for number in range(4)] == ["", "", "", "token.used_up"]
 
 
@@ -95,16 +95,59 @@ def test_a_nonce_is_remembered_until_it_is_too_old_to_be_sent(meter: SqliteMeter
     meter.sweep(NOW + 299)
     assert meter.claim(claim(2)).conflict == "signature.replayed"
     meter.sweep(NOW + 301)
-    assert meter.claim(claim(3, uses=(replace(NONCE, until=NOW + 600),))).conflict == ""
+    assert meter.claim(claim(3, uses=(later(NONCE, 300),))).conflict == ""
 
 
 def test_a_captured_request_whose_body_comes_slowly_outlasts_no_nonce(meter: SqliteMeter) -> None:
-    """Its head was judged in time, and by its claim the nonce is swept: what may be forgotten counts as used."""
+    """Its head was judged in time, and by its claim the nonce is swept: what may be forgotten is not let pass."""
     meter.claim(claim(1))
     meter.sweep(NOW + 301)
-    assert meter.claim(claim(2)).conflict == "signature.replayed"
-    meter.sweep(NOW)  # the clock was wrong, and was put right
-    assert meter.claim(claim(3, uses=(replace(NONCE, value="n-2"),))).conflict == ""
+    assert is_forgotten(meter, NONCE)
+    assert is_forgotten(meter, replace(NONCE, value="n-2"))
+    assert meter.claim(claim(3, uses=(later(NONCE, 1),))).conflict == ""
+
+
+@pytest.mark.parametrize("leap_s", [0.0, 3_600.0, 400 * 86_400.0])
+def test_a_clock_that_is_set_back_opens_nothing_again(tmp_path: Path, leap_s: float) -> None:
+    """After a leap forward and a sweep there, or long after; in this process and in the next one."""
+    for setting in (True, False):
+        database = UsageDatabase(tmp_path / "usage.db")
+        meter = SqliteMeter(database)
+        if setting:
+            meter.claim(claim(1))
+            meter.sweep(NOW + 301 + leap_s)
+        meter.sweep(NOW + 1)
+        assert is_forgotten(meter, NONCE)
+        assert meter.claim(claim(2 + setting, uses=(replace(later(NONCE, 1), value=f"{setting}"),))).conflict == ""
+        database.close()
+
+
+def test_what_is_forgotten_of_one_kind_shuts_out_no_other(meter: SqliteMeter) -> None:
+    """An address that was good for a week is forgotten after a leap of the clock; signatures go on once it is right."""
+    week = Uses("presigned:key-1", "p-1", NOW + 7 * 86_400)
+    meter.claim(claim(1, uses=(week,)))
+    meter.sweep(NOW + 8 * 86_400)
+    assert is_forgotten(meter, week)
+    assert meter.claim(claim(2)).conflict == ""
+
+
+def test_a_wider_window_opens_nothing_again(meter: SqliteMeter) -> None:
+    """The operator lets clocks be further apart: what was good for a minute is not good for the rest of five."""
+    meter.claim(claim(1, uses=(replace(NONCE, until=NOW + 61),)))
+    meter.sweep(NOW + 62)
+    assert is_forgotten(meter, NONCE)
+
+
+def later(one: Uses, seconds: float) -> Uses:
+    """One that was made so much later."""
+    return replace(one, until=one.until + seconds, made=one.mark + seconds)
+
+
+def is_forgotten(meter: SqliteMeter, one: Uses) -> bool:
+    """Whether the meter says that it can tell nothing about it."""
+    with pytest.raises(Unavailable, match="forgotten") as refused:
+        meter.claim(claim(99, uses=(one,)))
+    return refused.value.dependency == "nonces"
 
 
 def test_a_restart_forgets_no_nonce(tmp_path: Path) -> None:
@@ -122,18 +165,18 @@ def test_one_key_cannot_fill_the_book(meter: SqliteMeter) -> None:
         assert meter.claim(claim(number, uses=(replace(NONCE, value=f"n{number}"),))).conflict == ""
     refused = meter.claim(claim(9, uses=(replace(NONCE, value="n9"),)))
     assert (refused.conflict, refused.retry_after_s) == ("rate.nonces", 300.0)
-    assert meter.claim(claim(10, uses=(replace(NONCE, subject="key-2"),))).conflict == ""
+    assert meter.claim(claim(10, uses=(replace(NONCE, subject="signature:key-2"),))).conflict == ""
 
 
 def test_a_full_book_refuses_everybody_and_forgets_nothing(meter: SqliteMeter) -> None:
     """New cannot be told from old any more: that is the store's failure, and no nonce is dropped to make room."""
     meter._uses = UseBook(most_in_all=3)
     for number in range(3):
-        meter.claim(claim(number, uses=(Uses(f"key-{number}", "n", NOW + 300),)))
+        meter.claim(claim(number, uses=(Uses(f"signature:key-{number}", "n", NOW + 300),)))
     with pytest.raises(Unavailable) as refused:
-        meter.claim(claim(9, uses=(Uses("key-9", "n", NOW + 300),)))
+        meter.claim(claim(9, uses=(Uses("signature:key-9", "n", NOW + 300),)))
     assert refused.value.dependency == "nonces"
-    assert meter.claim(claim(10, uses=(Uses("key-0", "n", NOW + 300),))).conflict == "signature.replayed"
+    assert meter.claim(claim(10, uses=(Uses("signature:key-0", "n", NOW + 300),))).conflict == "signature.replayed"
 
 
 def test_of_many_at_once_one_wins(tmp_path: Path) -> None:

@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 from mattegate.outbound.blocked import Blocked, Cause
 from mattegate.outbound.exchange import MAX_HEAD
 from mattegate.outbound.fetch import GuardedHttp
-from tests.outbound.upstreams import OUTSIDE, Names, Script, Upstream, inside, open_files, reply, rules, says, upstream
+from tests.outbound.upstreams import (
+    OUTSIDE,
+    Names,
+    Script,
+    Upstream,
+    inside,
+    open_files,
+    redirect,
+    reply,
+    rules,
+    says,
+    upstream,
+)
 
 QUICK: dict[str, Any] = {"stall_s": 0.2, "total_s": 0.6, "connect_s": 0.5}
 
@@ -128,6 +140,25 @@ async def test_a_second_answer_in_the_same_bytes_is_nobodys() -> None:
         bodies = [(await http.fetch(server.url(), rules(server.port))).body for _ in range(3)]
     assert bodies == [b"mine"] * 3
     assert len(server.requests) == 3
+
+
+async def test_no_connection_serves_two_hosts() -> None:
+    """Two names of one address: each is asked by a connection of its own, however much the server would keep it open.
+
+    A connection that is taken up again for another name would be one whose address nobody checked for that name.
+    """
+    kept = reply(headers=["Connection: keep-alive", "Keep-Alive: timeout=60"])
+    async with upstream(says(redirect("/again"), kept)) as server:
+        http = GuardedHttp(resolve=Names({"a.example": [OUTSIDE], "b.example": [OUTSIDE]}))
+        bounds = rules(server.port)
+        for host in ("a.example", "b.example", "a.example"):
+            assert (await http.fetch(server.url(host=host), bounds)).body == b"fine"
+        assert await settled(lambda: server.open, 0) == 0
+    asked = [line for request in server.requests for line in request.lower().split(b"\r\n") if b"host:" in line]
+    expected = ["a", "a", "b", "a"]  # the first leads to itself once
+    assert asked == [f"host: {name}.example:{server.port}".encode() for name in expected]
+    assert server.met == len(expected)
+    assert all(b"\r\nconnection: close\r\n" in request.lower() for request in server.requests)
 
 
 def dripping(*pieces: bytes, pause_s: float = 0.0) -> Script:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_address
 
@@ -107,6 +108,17 @@ async def test_the_system_resolves_numbers_and_localhost() -> None:
         with pytest.raises(Blocked) as refused:
             await GuardedHttp().fetch(f"http://localhost:{inner.port}/", rules(inner.port))
         assert refused.value.cause is Cause.ADDRESS
+        assert inner.hits() == 0
+
+
+@pytest.mark.parametrize("name", [socket.gethostname().lower(), "ip6-localhost", "localhost.localdomain"])
+async def test_a_name_that_only_this_machine_knows_leads_nowhere(name: str) -> None:
+    """What ``/etc/hosts`` says of this machine counts for the guard as what a name server says."""
+    with inside() as inner:
+        with pytest.raises(Blocked) as refused:
+            await GuardedHttp().fetch(f"http://{name}:{inner.port}/", rules(inner.port))
+        assert refused.value.cause in {Cause.ADDRESS, Cause.RESOLVE}
+        assert refused.value.cause.public is Cause.RESOLVE
         assert inner.hits() == 0
 
 

@@ -47,7 +47,9 @@ SPELLINGS: dict[Cause, list[str]] = {
         "http://[64:ff9b::127.0.0.1]:{p}/", "http://[64:ff9b::7f00:1]:{p}/", "http://[64:ff9b:1::7f00:1]:{p}/",
         "http://[64:ff9b::a9fe:a9fe]/", "http://[2002:7f00:1::]:{p}/", "http://[2002:a9fe:a9fe::1]/",
         "http://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/", "http://[2606:4700::5efe:7f00:1]/",
-        "http://[2606:4700::200:5efe:7f00:1]/", "http://[::ffff:93.184.215.14]/",
+        "http://[2606:4700::200:5efe:7f00:1]/", "http://[::ffff:93.184.215.14]/", "http://[::ffff:0.0.0.0]:{p}/",
+        "http://[::ffff:0:0]:{p}/", "http://[::ffff:10.0.0.1]/", "http://[64:ff9b::10.0.0.1]/",
+        "http://[64:ff9b::0.0.0.0]:{p}/", "http://[2002:a00:1::]/", "http://[2002::]/", "http://[fe80::5efe:7f00:1]/",
         # nowhere and everywhere
         "http://0.0.0.0:{p}/", "http://0.0.0.1:{p}/", "http://[::]:{p}/", "http://255.255.255.255/",
         "http://224.0.0.1/", "http://239.255.255.250/", "http://[ff02::1]/", "http://[ff0e::1]/",
@@ -57,7 +59,10 @@ SPELLINGS: dict[Cause, list[str]] = {
         "http://[fe80::1]/", "http://[febf::1]/", "http://[fc00::1]/", "http://[fdff::1]/", "http://[fec0::1]/",
         # metadata services
         "http://169.254.169.254/latest/meta-data/", "http://169.254.170.2/v2/credentials", "http://100.100.100.200/",
-        "http://[fd00:ec2::254]/", "http://[fd20:ce::254]/", "http://192.0.0.192/", "http://168.63.129.16/",
+        "http://[fd00:ec2::254]/", "http://[fd20:ce::254]/", "http://[fd00:42::42]/", "http://[fd00:c1::a9fe:a9fe]/",
+        "http://[fe80::a9fe:a9fe]/", "http://[::ffff:169.254.169.254]/", "http://[::ffff:a9fe:a9fe]/",
+        "http://[64:ff9b::169.254.169.254]/", "http://[64:ff9b:1::169.254.169.254]/", "http://[::a9fe:a9fe]/",
+        "http://192.0.0.192/", "http://168.63.129.16/",
         # blocks for other purposes
         "http://192.0.0.1/", "http://192.0.2.1/", "http://198.51.100.1/", "http://203.0.113.1/", "http://198.18.0.1/",
         "http://198.19.255.255/", "http://192.88.99.1/", "http://240.0.0.1/", "http://[2001:db8::1]/",
@@ -75,10 +80,13 @@ SPELLINGS: dict[Cause, list[str]] = {
         "http://0x7f.0.0.1:{p}/", "http://0x7F.0x0.0x0.0x1:{p}/", "http://0177.0.0.1:{p}/", "http://017700000001:{p}/",
         "http://127.0.0.01:{p}/", "http://127.000.000.001:{p}/", "http://0:{p}/", "http://0x0:{p}/", "http://1.2.3/",
         "http://256.256.256.256/", "http://127.0.0.1.1:{p}/", "http://a.0x7f:{p}/", "http://4294967297:{p}/",
-        "http://127.0.0.0x1:{p}/", "http://0x:{p}/", "http://a.1/",
+        "http://127.0.0.0x1:{p}/", "http://0x:{p}/", "http://a.1/", "http://00.0.0.0:{p}/", "http://0.0:{p}/",
+        "http://0x00000000:{p}/", "http://0000000000000000:{p}/", "http://0xa9fea9fe/", "http://2852039166/",
+        "http://0251.0376.0251.0376/", "http://025177524776/", "http://169.16689662/", "http://0xA9.254.169.0376/",
         # other scripts and full-width forms
         "http://127。0。0。1:{p}/", "http://127．0．0．1:{p}/", "http://127｡0.0.1:{p}/", "http://１２７.0.0.1:{p}/",
         "http://①②⑦.⓪.⓪.①:{p}/", "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ:{p}/", "http://ｌocalhost:{p}/", "http://locaLhoſt:{p}/",
+        "http://127\uff610\uff610\uff611:{p}/", "http://localhost\u3002:{p}/", "http://127.0.0.1\u3002nip.example:{p}/",
         "http://١٢٧.0.0.1:{p}/", "http://bücher.example/", "http://127.0.0.1․example/", "http://exa℀mple.example/",
         # percent signs, dots, brackets
         "http://%31%32%37.0.0.1:{p}/", "http://loc%61lhost:{p}/", "http://127.0.0.1%00.example.com:{p}/",

@@ -50,6 +50,8 @@ class Upstream:
     requests: list[bytes] = field(default_factory=list)
     open: int = 0
     """Connections that are there now."""
+    met: int = 0
+    """Connections that were ever made."""
 
     def url(self, path: str = "/", *, host: str = "") -> str:
         """An address of it, under another name if wanted."""
@@ -98,6 +100,7 @@ async def upstream(
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.open += 1
+        server.met += 1
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
                 request = await _request(reader)

@@ -18,6 +18,7 @@ class EchoEngine:
     workers: int = 2
     queue: int = 64
     problem: str = ""
+    starting: bool = False
     refusal: tuple[str, dict[str, object]] | None = None
     crash: str = ""
     notes: tuple[str, ...] = ()
@@ -51,7 +52,7 @@ class EchoEngine:
     def status(self) -> EngineStatus:
         """What the fields say."""
         ready = self.started and not self.draining and not self.problem
-        return EngineStatus(ready, self.problem, self.workers, self.busy, self.waiting, 0)
+        return EngineStatus(ready, self.problem, self.workers, self.busy, self.waiting, 0, self.starting)
 
     async def drain(self) -> None:
         """Wait until nothing runs."""

@@ -20,10 +20,11 @@ from mattegate.serving.gatehouse import Gatehouse, GateParts
 from mattegate.serving.proving.signatures import SignatureProver
 from mattegate.serving.rulekeeper import RuleKeeper
 from mattegate.vocabulary.facts import FactName
-from mattegate.vocabulary.secrets import KeyEncryptionKeys, Pepper, Peppers
+from mattegate.vocabulary.secrets import KeyEncryptionKey, KeyEncryptionKeys, Pepper, Peppers
 
 PEPPERS = Peppers((Pepper(1, bytes(range(32))),))
 SEAL_KEY = bytes(range(1, 33))
+KEKS = KeyEncryptionKeys((KeyEncryptionKey(1, b"k" * 32),))
 
 
 @dataclass(frozen=True)

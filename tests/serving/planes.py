@@ -24,7 +24,7 @@ from mattegate.serving.metrics import Metrics, Sources
 from mattegate.serving.routes import NAMES
 from mattegate.serving.self_service import self_service
 from tests.serving.engines import EchoEngine
-from tests.serving.gates import memory_gate
+from tests.serving.gates import KEKS, memory_gate
 
 ADMIN_URL = "http://127.0.0.1:8001"
 
@@ -65,7 +65,7 @@ class Planes:
 @contextmanager
 def planes_in_memory(settings: Settings) -> Iterator[Planes]:
     """Over parts that leave nothing behind."""
-    with memory_gate(settings) as gate, ThreadPoolExecutor(1) as thread, ExitStack() as stack:
+    with memory_gate(settings, keks=KEKS) as gate, ThreadPoolExecutor(1) as thread, ExitStack() as stack:
         metrics = Metrics(version="0", routes=NAMES)
         extra = self_service(settings, gate.gatehouse, desk=gate.desk, rows=gate.control, usage=gate.usage)
         api = DataPlane(

@@ -249,6 +249,45 @@ def test_a_wrong_path_or_method_is_explained(quick: Planes) -> None:
     assert (wrong.status_code, wrong.json()["reason"], wrong.headers["allow"]) == (405, "route.method", "GET, POST")
 
 
+@pytest.mark.parametrize(
+    ("reason", "request_line", "sent"),
+    [
+        ("admin.unauthorized", "GET /keys", {"headers": {"Authorization": "Bearer mgadm_guess"}}),
+        ("admin.host", "GET /keys", {"headers": {"Host": "rebound.example"}}),
+        ("route.unknown", "GET /nowhere", {}),
+        ("route.method", "DELETE /keys", {}),
+        ("account.not_found", "GET /keys/none", {}),
+        ("account.exists", "POST /identities", {"json": {"name": "alice", "tier": "vip"}}),
+        ("account.invalid", "POST /identities", {"json": {"name": "bob", "tier": "gold"}}),
+        ("account.malformed", "POST /identities", {"content": b"{", "headers": {"Content-Type": "application/json"}}),
+        ("account.invalid", "POST /identities", {"json": {"colour": "red"}}),
+    ],
+)
+def test_the_id_of_a_refusal_is_explained_and_decided_again(
+    planes: Planes, reason: str, request_line: str, sent: dict[str, Any]
+) -> None:
+    """What was asked, from where, by which admin, and why not; never a token."""
+    planes.key("alice")
+    method, path = request_line.split()
+    answer = planes.manage(method, path, **sent)
+    assert answer.json()["reason"] == reason
+    told = planes.manage("GET", f"/decisions/{answer.headers['x-request-id']}").json()
+    assert (told["reason"], told["status"], told["path"]) == (reason, answer.status_code, f"/admin/v1{path}")
+    assert [(check["layer"], check["reason"]) for check in told["checks"]] == [("admin", reason)]
+    assert (told["replayed"], told["now"]) == ("same", "same")
+    assert told["operator"]
+    by_admin = not sent.get("headers", {}).keys() & {"Authorization", "Host"}
+    assert (told["key"] == _id(planes.token), told["proven"]) == (by_admin, by_admin)
+    assert planes.token not in json.dumps(told)
+
+
+def test_what_an_admin_does_leaves_no_decision_behind(planes: Planes) -> None:
+    """The audit log tells of it."""
+    planes.manage("GET", "/keys")
+    planes.manage("POST", "/identities", json={"name": "acme", "tier": "vip"})
+    assert planes.manage("GET", "/decisions").json()["decisions"] == []
+
+
 # --- usage and credits --------------------------------------------------------------------------------------
 
 

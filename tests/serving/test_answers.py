@@ -94,6 +94,13 @@ def test_ready_names_what_is_wrong(serve: Serve) -> None:
     assert server.get("/health").status_code == 200
 
 
+def test_a_server_that_is_only_starting_has_no_fault_to_mend(serve: Serve) -> None:
+    """It passes by itself, within seconds, so nobody is told to mend anything."""
+    answer = serve(problem="The server is still loading its model.", starting=True).get("/ready")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "capacity.starting")
+    assert int(answer.headers["retry-after"]) <= 5
+
+
 def test_work_for_a_caller_who_left_is_stopped(serve: Serve, png: bytes) -> None:
     """Closing the connection frees the worker at once, and the log says 499."""
     server = serve(pause_s=30, workers=1)

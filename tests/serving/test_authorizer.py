@@ -227,6 +227,7 @@ FAILURES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "much context": (lambda _: {"allow": True, "context": {str(i): "" for i in range(17)}}, "'context'"),
     "ttl": (lambda _: {"allow": True, "ttl": -1}, "'ttl'"),
     "no number": (lambda _: {"allow": True, "ttl": float("nan")}, "'ttl'"),
+    "endless": (lambda _: {"allow": True, "ttl": float("inf")}, "'ttl'"),
     "why": (lambda _: {"allow": False, "why": 3}, "'why'"),
 }
 
@@ -335,7 +336,10 @@ def test_an_address_denies_by_word_or_by_status(tmp_path: Path, answer: Any, why
     "answer",
     [_json(200, {}), _json(200, b""), _json(200, b"<html>"), _json(200, [True]), _json(200, {"allow": "yes"}),
      _json(403, {"allow": True}), _json(403, b"<html>"), _json(204, b""), _json(500, {"allow": True}),
-     _json(302, {"allow": True}), _json(200, {"allow": True, "pad": "x" * 70_000})],
+     _json(302, {"allow": True}), _json(200, {"allow": True, "pad": "x" * 70_000}),
+     _json(200, b'{"allow": false, "allow": true}'), _json(200, b'{"allow": true, "ttl": NaN}'),
+     _json(200, b'{"allow": true, "ttl": -1e999}'), _json(200, b"[" * 60_000), _json(200, b'{"allow": true}{}'),
+     _json(200, b'{"allow": \xff}')],
 )  # fmt: skip
 def test_an_address_that_does_not_answer_rightly_allows_nothing(tmp_path: Path, answer: Any) -> None:
     """Any other status, any other shape, too much of it: 503."""

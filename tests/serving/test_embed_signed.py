@@ -16,10 +16,8 @@ from mattegate.signing import sigv4
 from mattegate.signing.message import Message as Head
 from mattegate.signing.request_signatures import sigv4_rules
 from mattegate.vocabulary.rulebook import SignatureRules, Tier
-from mattegate.vocabulary.secrets import KeyEncryptionKey, KeyEncryptionKeys
-from tests.serving.gates import MemoryGate, memory_gate
+from tests.serving.gates import KEKS, MemoryGate, memory_gate
 
-KEKS = KeyEncryptionKeys((KeyEncryptionKey(1, b"k" * 32),))
 SETTINGS = Settings(tiers=(Tier("vip"),))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mattegate.config.settings import Settings
-from mattegate.ledger.protocols import Record, Unavailable
+from mattegate.ledger.protocols import Record, Sealed, Unavailable
 from mattegate.ledger.records_memory import MemoryRecords
 from mattegate.ledger.usage_database import UsageDatabase
 from mattegate.serving.app import DataPlane
@@ -99,6 +99,9 @@ async def test_what_cannot_be_recorded_is_neither_given_nor_charged(desk: Desk) 
     refused = await desk.send()
     assert (refused["status"], refused["headers"]["x-mattegate-reason"]) == (503, "dependency.unavailable")
     assert desk.notes() == [("released", "dependency.records")]
+    told = desk.records.find(refused["headers"]["x-request-id"])
+    assert isinstance(told, Sealed)
+    assert told.reason == "dependency.records"
     desk.records.full = False
     assert (await desk.send())["status"] == 200
     assert desk.gate.usage.totals().units == 1

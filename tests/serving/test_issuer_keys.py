@@ -81,6 +81,30 @@ def test_a_key_that_was_taken_back_is_gone_with_the_next_renewal() -> None:
         played(story, issuer)
 
 
+def test_a_key_that_changed_under_its_name_is_asked_for_too() -> None:
+    """After a signature that did not fit, no more often than for unknown keys; an outage then changes nothing."""
+    old, new = ec_signer(), ec_signer(secret=8)
+    assert old.kid == new.kid
+    with own_issuer(old) as issuer:
+
+        async def story(keys: IssuerKeys, table: TokenIssuer, clock: Clock) -> None:
+            first = await keys.of(table, stated(issuer, old))
+            issuer.keys[:] = [new.jwk]
+            assert await keys.newer(table, first) is None  # asked a moment ago
+            clock.now += 31
+            second = await keys.newer(table, first)
+            assert second is not None
+            assert second.keys[0].thumbprint != first.keys[0].thumbprint
+            clock.now += 31
+            assert await keys.newer(table, second) is None  # the same as before
+            issuer.status = 500
+            clock.now += 31
+            assert await keys.newer(table, second) is None
+            assert kids(await keys.of(table, stated(issuer, new))) == [new.kid]
+
+        played(story, issuer)
+
+
 def test_an_outage_is_bridged_for_as_long_as_the_operator_says() -> None:
     """Stale keys serve for ``stale_s``; after that nobody knows, until the issuer is back."""
     with own_issuer(RSA) as issuer:

@@ -50,6 +50,16 @@ def test_requests_and_decisions_are_counted() -> None:
     assert found["mattegate_build_info 1.2.3"] == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "layer"), [("engine.time_limit", "engine"), ("account.wider", "account"), ("record.not_found", "record")]
+)
+def test_the_engine_is_not_blamed_for_desks_and_books(reason: str, layer: str) -> None:
+    """They have no layer of their own, so the last one tells of them."""
+    metrics = Metrics(version="1", routes=("key",))
+    metrics.observe(route="key", status=403, seconds=0, findings=[Finding("engine", Effect.EXPLICIT_DENY, reason)])
+    assert read(metrics)[f"mattegate_decisions_total EXPLICIT_DENY {layer} {reason}"] == 1
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.text(), st.integers(), st.text()), max_size=10))
 def test_nobody_can_make_series_grow(seen: list[tuple[str, int, str]]) -> None:

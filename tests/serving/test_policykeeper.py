@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from mattegate.config.faults import ConfigurationError
+from mattegate.config.policies import changed_at, stamp_of
 from mattegate.config.settings import PolicySettings, Settings
-from mattegate.serving.policykeeper import LOOK_S, PolicyKeeper
+from mattegate.serving.policykeeper import LOOK_S, REST_S, PolicyKeeper
 from tests.serving.gates import memory_gate
 
 ALL = "permit (principal, action, resource);"
@@ -38,6 +39,11 @@ class Clock:
         return self.now
 
 
+def later() -> float:
+    """A minute from now, when everything that is written now has come to rest."""
+    return time.time() + 60
+
+
 def ids(keeper: PolicyKeeper) -> list[str]:
     """The policies in force."""
     return [text.id for text in keeper()]
@@ -46,7 +52,7 @@ def ids(keeper: PolicyKeeper) -> list[str]:
 def test_a_change_of_the_files_is_taken_over_by_itself(settings: Settings) -> None:
     """At the first question a second later, not before; what did not change is the very same object."""
     clock, folder = Clock(), settings.home / "policies"
-    keeper = PolicyKeeper(settings, clock)
+    keeper = PolicyKeeper(settings, clock, now=later)
     first = keeper()
     (folder / "more.cedar").write_text(NONE)
     assert keeper() is first
@@ -58,13 +64,21 @@ def test_a_change_of_the_files_is_taken_over_by_itself(settings: Settings) -> No
     assert ids(keeper) == ["more"]
 
 
-@pytest.mark.parametrize("broken", ["permit (", "permit (principal, action, resource) when { context.x };", ""])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "permit (",
+        "permit (principal, action, resource) when { context.x };",
+        "",
+        "permit (principal, action, resource) when { " + "(" * 20_000 + "true" + ")" * 20_000 + " };",
+    ],
+)
 def test_bad_policies_leave_the_good_ones_in_force(
     settings: Settings, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log says once what is wrong and where; a mended file is taken over."""
     clock, file = Clock(), settings.home / "policies" / "all.cedar"
-    keeper = PolicyKeeper(settings, clock)
+    keeper = PolicyKeeper(settings, clock, now=later)
     file.write_text(broken)
     for _ in range(3):
         clock.now += LOOK_S
@@ -78,13 +92,62 @@ def test_bad_policies_leave_the_good_ones_in_force(
     assert ids(keeper) == ["mended"]
 
 
+def test_a_pipe_is_not_waited_for(settings: Settings) -> None:
+    """Nobody may ever write to it."""
+    clock = Clock()
+    keeper = PolicyKeeper(settings, clock, now=later)
+    os.mkfifo(settings.home / "policies" / "b.cedar")
+    clock.now += LOOK_S
+    assert ids(keeper) == ["all"]
+
+
 def test_a_folder_that_is_gone_opens_nothing(settings: Settings) -> None:
     """A share that is not mounted for a while is no reason to forget what was forbidden."""
     clock = Clock()
-    keeper = PolicyKeeper(settings, clock)
+    keeper = PolicyKeeper(settings, clock, now=later)
     (settings.home / "policies").rename(settings.home / "away")
     clock.now += LOOK_S
     assert ids(keeper) == ["all"]
+
+
+def test_half_a_file_is_not_taken_for_the_whole(settings: Settings) -> None:
+    """A slow writer gets as far as what is permitted; what is forbidden comes later. Nobody is let in meanwhile."""
+    clock, at, file = Clock(), Clock(), settings.home / "policies" / "all.cedar"
+    file.write_text(NONE)
+    keeper = PolicyKeeper(settings, clock, at)
+
+    def looked(seconds: float) -> str:
+        """What is in force once the files have rested for so long."""
+        at.now = changed_at(stamp_of(file.parent)) + seconds
+        clock.now += LOOK_S
+        return keeper()[-1].text
+
+    with file.open("w") as writing:
+        for part in (ALL, "\nforbid (principal, action, resource)\n", "when { context.hour > 30 };"):
+            writing.write(part)
+            writing.flush()
+            assert looked(REST_S - 0.1) == NONE
+    assert looked(REST_S) == "forbid (principal, action, resource)\nwhen { context.hour > 30 };"
+
+
+def test_a_clock_that_was_set_back_keeps_no_change_away(settings: Settings) -> None:
+    """Files of the future have come to rest."""
+    clock, file = Clock(), settings.home / "policies" / "all.cedar"
+    keeper = PolicyKeeper(settings, clock, now=lambda: time.time() - 3_600)
+    file.write_text(NONE)
+    clock.now += LOOK_S
+    assert keeper()[0].text == NONE
+
+
+def test_a_file_that_was_copied_with_its_old_date_is_seen(settings: Settings) -> None:
+    """Of the same length too: what counts is when the file system changed, not what the copy says."""
+    clock, file = Clock(), settings.home / "policies" / "all.cedar"
+    before = file.stat()
+    keeper = PolicyKeeper(settings, clock, now=later)
+    file.write_text(ALL.replace("permit", "forbid"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    clock.now += LOOK_S
+    assert keeper()[0].text.startswith("forbid")
 
 
 def test_policies_that_are_not_sound_stop_the_start(settings: Settings) -> None:

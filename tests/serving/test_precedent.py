@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mattegate.config.settings import FloodSettings, KeySettings, Settings
+from mattegate.config.settings import KeySettings, Settings
 from mattegate.ledger.protocols import Record, Sealed
 from mattegate.serving.app import DataPlane
 from mattegate.serving.exchange import Exchange
@@ -18,6 +18,7 @@ from mattegate.serving.gatehouse import Gatehouse
 from mattegate.serving.precedent import MEMORY
 from mattegate.serving.rulekeeper import RuleKeeper
 from mattegate.signing.keys import mint
+from mattegate.vocabulary.rulebook import FloodRules
 from tests.serving.engines import EchoEngine
 from tests.serving.gates import SEAL_KEY, MemoryGate, memory_gate
 from tests.serving.served import read_all
@@ -151,7 +152,7 @@ async def test_everything_is_told_of_each() -> None:
 @pytest.mark.parametrize("remembering", [True, False])
 async def test_failures_are_counted_one_by_one(remembering: bool) -> None:
     """Four are told that nobody knows the key, two more are looked at while the prefix is penalised, then none."""
-    flood = FloodSettings(failures_per_minute=4, verifications_per_minute=2)
+    flood = FloodRules(failures_per_minute=4, verifications_per_minute=2)
     with house(flood=flood) as here:
         connection = here.connect(remembering=remembering)
         codes = [await connection.code() for _ in range(9)]
@@ -160,7 +161,7 @@ async def test_failures_are_counted_one_by_one(remembering: bool) -> None:
 
 async def test_a_prefix_without_a_credential_is_counted_too() -> None:
     """The sixth request of a minute without a key is told to wait, whatever was remembered of the first five."""
-    with house(flood=FloodSettings(unproven_per_minute=5)) as here:
+    with house(flood=FloodRules(unproven_per_minute=5)) as here:
         connection = here.connect()
         assert [await connection.code({}) for _ in range(6)] == ["credential.missing"] * 5 + ["flood.unauthenticated"]
 
@@ -193,7 +194,7 @@ async def test_new_rules_count_from_the_next_request_on() -> None:
 
 async def test_what_cannot_be_recorded_is_not_given_again_either() -> None:
     """While the disk is full the answer is 503, and nothing is counted twice for it."""
-    with house(flood=FloodSettings(failures_per_minute=6, verifications_per_minute=1)) as here:
+    with house(flood=FloodRules(failures_per_minute=6, verifications_per_minute=1)) as here:
         connection = here.connect()
         assert [await connection.code() for _ in range(3)] == ["credential.unknown"] * 3
         here.records.full = True

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mattegate.config.settings import Settings, UploadSettings
 from mattegate.serving.access import write_line
-from mattegate.serving.docs import render_docs, render_reasons
+from mattegate.serving.docs import LAYERS, render_docs, render_reasons
 from mattegate.serving.naming import content_disposition
-from mattegate.serving.openapi import build_openapi
+from mattegate.serving.openapi import ELSEWHERE, build_openapi
 from mattegate.serving.openapi_problems import UNSENT
 from mattegate.serving.pace import Pace
 from mattegate.serving.reference import OPTIONS
@@ -103,7 +104,7 @@ def test_what_the_reference_says_is_what_the_parser_reads(option: Any) -> None:
 
 
 def test_the_openapi_document_is_complete() -> None:
-    """Every option stands in the query and in both structured bodies, and every reason in a response."""
+    """Every option stands in the query and in both structured bodies, and every reason of a cut-out in a response."""
     document = build_openapi(Settings(), ("u2netp",))
     operation = document["paths"]["/v1/remove-bg"]["post"]
     named = [(parameter["in"], parameter["name"]) for parameter in operation["parameters"]]
@@ -114,7 +115,7 @@ def test_the_openapi_document_is_complete() -> None:
     assert {"image/jpeg", "image/png", "image/webp", "application/octet-stream"} < set(content)
     told = {code for response in operation["responses"].values() for code in _examples(response)}
     public = {reason.code for reason in REASONS.values() if reason.public == reason.code}
-    assert told == public - UNSENT
+    assert told == {code for code in public - UNSENT if REASONS[code].layer not in ELSEWHERE}
     assert set(document["paths"]) == {
         "/v1/remove-bg",
         "/remove-bg",
@@ -170,9 +171,17 @@ def test_the_docs_tell_everything_without_a_script() -> None:
         assert f"<code>{name}</code>" in docs
     for reason in REASONS.values():
         assert f'id="{reason.anchor}"' in reasons
+    assert set(LAYERS) == {reason.layer for reason in REASONS.values()}
     for page in (docs, reasons):
         assert "<script" not in page
         assert re.search(r"(?:src|href)=.?(?:https?:)?//", page) is None
+
+
+def test_the_docs_send_a_key_where_one_is_asked_for() -> None:
+    """The lines to paste work: with the key, unless callers without one are served."""
+    anonymous = Settings(keys=replace(Settings().keys, unsafe_anonymous="free"))
+    assert render_docs(build_openapi(Settings(), ()), "").count("Bearer $KEY") == 3
+    assert "Bearer" not in render_docs(build_openapi(anonymous, ()), "")
 
 
 def test_no_control_character_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:

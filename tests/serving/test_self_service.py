@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mattegate.ledger.audit import first_break
-from mattegate.serving import self_service
+from mattegate.serving import account_keys
 from mattegate.signing.keys import id_of
 from tests.serving.planes import Planes
 
@@ -190,8 +190,8 @@ def test_a_narrow_key_cannot_take_over_a_wider_sibling(planes: Planes) -> None:
 
 def test_an_account_does_not_fill_up_with_keys(planes: Planes, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a bound to keys at a time, and to keys a day, which revoking does not reset."""
-    monkeypatch.setattr(self_service, "MOST_KEYS", 3)
-    monkeypatch.setattr(self_service, "MADE_A_DAY", 5)
+    monkeypatch.setattr(account_keys, "MOST_KEYS", 3)
+    monkeypatch.setattr(account_keys, "MADE_A_DAY", 5)
     key = planes.key()
     made = [planes.call(key, "POST", "/v1/keys", json={}) for _ in range(3)]
     assert [answer.status_code for answer in made] == [201, 201, 409]
@@ -289,6 +289,13 @@ def test_keys_made_at_once_are_all_in_the_log(planes: Planes) -> None:
         (b'{"addresses": ["300.1.1.1"]}', "application/json", 422, "account.invalid"),
         (b'{"origins": ["shop.example"]}', "application/json", 422, "account.invalid"),
         (b'{"identity": "bob"}', "application/json", 422, "account.invalid"),
+        (b'{"kind": "certificate"}', "application/json", 422, "account.invalid"),
+        (b'{"schemes": ["hmac"]}', "application/json", 422, "account.invalid"),
+        (b'{"public_key": ""}', "application/json", 422, "account.invalid"),
+        (b'{"kind": "signing", "schemes": ["rot13"]}', "application/json", 422, "account.invalid"),
+        (b'{"kind": "signing", "schemes": ["hmac", "compat-hmac"]}', "application/json", 422, "account.invalid"),
+        (b'{"kind": "signing", "public_key": "\\u00e9"}', "application/json", 422, "account.invalid"),
+        (b'{"require": ["luck"]}', "application/json", 422, "account.invalid"),
     ],
     ids=lambda value: repr(value[:24]) if isinstance(value, bytes) else None,
 )
@@ -330,10 +337,12 @@ JSON = st.recursive(
 MEMBERS = st.sampled_from(
     ["name", "environment", "expires_at", "scopes", "addresses", "origins", "models", "overlap_s", "x"]
 )
+OF_NEW_KEYS = st.sampled_from(["kind", "public_key", "schemes", "require"])
+BODIES = JSON | st.dictionaries(MEMBERS | OF_NEW_KEYS, JSON, max_size=5)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(document=JSON | st.dictionaries(MEMBERS, JSON, max_size=5), route=st.sampled_from(["", "/ID", "/ID/rotate"]))
+@given(document=BODIES, route=st.sampled_from(["", "/ID", "/ID/rotate"]))
 def test_no_body_breaks_anything(quick: Planes, document: Any, route: str) -> None:
     """Whatever JSON can hold is answered, and never with our own fault."""
     key = quick.key(f"fuzz {len(quick.control.identities())}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from time import time
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from mattegate.gate.decide import decide
 from mattegate.gate.rules import Rules
 from mattegate.ledger.protocols import Snapshot, StoredKey
+from mattegate.serving.evidence import Evidence
 from mattegate.serving.gatehouse import Gatehouse
-from mattegate.serving.oauth.own_keys import OVERLAP_S, OwnKeys
 from mattegate.serving.proving.issuer_keys import IssuerKeys
+from mattegate.serving.proving.own_keys import OVERLAP_S, OwnKeys
 from mattegate.serving.proving.tokens import TokenProver
 from mattegate.serving.reading import read_attempt
 from mattegate.serving.routes import CUTOUT, Match
+from mattegate.serving.walk import Walk
 from mattegate.signing.tokens.binding import Possession, thumbprint_of
 from mattegate.signing.tokens.dpop import make_proof
 from mattegate.signing.tokens.mint import AccessGrant, BrowserGrant, mint_access, mint_browser
@@ -30,6 +33,8 @@ from mattegate.vocabulary.proofs import ShownCertificate
 from mattegate.vocabulary.rulebook import CorsRules, Rulebook, Tier
 from mattegate.vocabulary.rulebook_of_tokens import OwnTokens, TokenIssuer
 from mattegate.vocabulary.secrets import TokenSeeds, VersionedSecret
+from tests.signing.token_makers import Signer, ec_signer
+from tests.whole.token_clients import own_issuer
 
 NOW = 1_800_000_000.0
 ISSUER, SHOP = "https://api.test", "https://shop.example"
@@ -209,3 +214,38 @@ def test_no_mutation_of_a_good_token_is_taken(kind: str, data: st.DataObject) ->
     else:
         text = f"{scheme} {changed}"
     assert not judged(text, *headers)[0]
+
+
+def test_a_token_of_a_key_that_took_the_place_of_another_is_verified() -> None:
+    """The issuer rotated without a new name; what fits neither key is refused, and asked about no more than once."""
+    old, new, forger = (ec_signer(secret=secret) for secret in (7, 8, 9))
+
+    async def story() -> None:
+        clock = iter(range(0, 100_000, 40))
+        with own_issuer(old) as issuer:
+            trusted = TokenIssuer("okta", issuer.url, (ISSUER,), prefix="okta:")
+            rules = Rules.of(replace(RULES.rulebook, issuers=(trusted,)))
+            prover = TokenProver(KEYS, IssuerKeys(clock=lambda: float(next(clock))), gives=True)
+
+            async def code(signer: Signer) -> str:
+                walk, evidence = _asked(f"Bearer {issuer.token(signer, aud=ISSUER)}", rules)
+                return (await prover.prove(walk, evidence, SNAPSHOT)).code
+
+            assert await code(old) == ""
+            issuer.keys[:] = [new.jwk]
+            assert await code(new) == ""
+            assert await code(old) == "token.signature"
+            assert await code(forger) == "token.signature"
+            assert await code(new) == ""
+
+    asyncio.run(story())
+
+
+def _asked(authorization: str, rules: Rules) -> tuple[Walk, Evidence]:
+    scope: dict[str, Any] = {
+        "type": "http", "method": "POST", "path": "/v1/remove-bg", "raw_path": b"/v1/remove-bg", "query_string": b"",
+        "scheme": "https", "client": ("203.0.113.9", 1),
+        "headers": [(b"host", b"api.test"), (b"authorization", authorization.encode())],
+    }  # fmt: skip
+    reading = read_attempt(scope, Match(CUTOUT, {}), rules.rulebook.credential, request_id="req_1", at=time())
+    return Gatehouse.begin(reading, rules, SNAPSHOT), reading.evidence

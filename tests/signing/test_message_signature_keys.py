@@ -15,7 +15,6 @@ from mattegate.signing.key_material import (
     KeyMaterialError,
     load_private_key,
     load_public_key,
-    load_secret,
     public_key,
 )
 
@@ -58,6 +57,16 @@ def test_rsa_keys_have_a_least_and_a_most_length() -> None:
             load_public_key(public_pem(other))
 
 
+def test_keys_under_which_anybody_can_sign_are_none() -> None:
+    """A point of small order, in bytes or in PEM; an exponent so long that a verification takes seconds."""
+    point = bytes([1, *bytes(31)])
+    weak = [point, b64encode(point), public_pem(ed25519.Ed25519PublicKey.from_public_bytes(point))]
+    weak.append(public_pem(rsa.RSAPublicNumbers((1 << 2040) + 1, (1 << 2047) + 1).public_key()))
+    for data in weak:
+        with pytest.raises(KeyMaterialError, match=r"small order|unfit exponent"):
+            load_public_key(data)
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -85,13 +94,11 @@ def test_private_keys_are_for_clients() -> None:
         load_private_key(private_pem(dsa_key))
 
 
-def test_secrets_are_base_64_and_long_enough() -> None:
-    """Sixteen bytes at least, and never shown."""
-    secret = load_secret(b64encode(b"x" * 32).decode())
+def test_secrets_are_long_enough_and_never_shown() -> None:
+    """Sixteen bytes at least."""
+    secret = HmacSecret(b"x" * 16)
     assert secret.algorithm is Algorithm.HMAC_SHA256
     assert "xxx" not in repr(secret)
-    for text, words in (("AAAA", "3 bytes"), ("not base 64!", "base 64"), ("ö", "base 64")):
-        with pytest.raises(KeyMaterialError, match=words):
-            load_secret(text)
-    with pytest.raises(KeyMaterialError):
-        HmacSecret(b"")
+    for short in (b"", b"abc", b"x" * 15):
+        with pytest.raises(KeyMaterialError, match=rf"has {len(short)} bytes"):
+            HmacSecret(short)

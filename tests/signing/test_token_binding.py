@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mattegate.signing.message import Message, Verdict
 from mattegate.signing.tokens.address import normal_address
-from mattegate.signing.tokens.binding import NOTHING, Possession, certificate_thumbprint, thumbprint_of
+from mattegate.signing.tokens.binding import NOTHING, Possession, thumbprint_of
 from mattegate.signing.tokens.causes import Cause
 from mattegate.signing.tokens.challenge import description_of
 from mattegate.signing.tokens.claims import TokenClaims
@@ -25,7 +25,7 @@ from tests.signing.token_makers import NOW, RULES, Signer, b64, claims, ec_signe
 ED = ed_signer()
 TOKEN = "a.b.c"
 KEY, OTHER = (Possession(key=b64(sha256(seed).digest())) for seed in (b"key", b"other"))
-CERTIFICATE = Possession(certificate=certificate_thumbprint(b"certificate"))
+CERTIFICATE = Possession(certificate=thumbprint_of(sha256(b"certificate").hexdigest()))
 BOTH = Possession(KEY.key, CERTIFICATE.certificate)
 
 BINDINGS = [

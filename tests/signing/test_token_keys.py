@@ -14,7 +14,7 @@ from mattegate.signing.tokens import base64url
 from mattegate.signing.tokens.jwk import JsonWebKey, Unusable, read_key
 from mattegate.signing.tokens.key_set import KeySet, KeySetError, needs_refresh, read_key_set
 from mattegate.signing.tokens.stated import StatedToken
-from mattegate.signing.tokens.weakness import weak_rsa
+from mattegate.signing.weakness import weak_rsa
 from tests.signing.token_makers import b64, ec_signer, ed_signer, number, published, rsa_signer
 
 RSA, EC, ED = rsa_signer().jwk, ec_signer().jwk, ed_signer().jwk

@@ -13,7 +13,7 @@ from mattegate.signing.message import Verdict
 from mattegate.signing.tokens.binding import Possession
 from mattegate.signing.tokens.causes import Cause
 from mattegate.signing.tokens.claims import TokenClaims
-from mattegate.signing.tokens.mapping import Bearer, bearer_of, check_scope
+from mattegate.signing.tokens.mapping import Bearer, bearer_of
 from mattegate.signing.tokens.mint import AccessGrant, BrowserGrant, mint_access, mint_browser
 from mattegate.signing.tokens.own import BrowserAllowance, browser_allowance, browser_rules, check_origin, own_rules
 from mattegate.signing.tokens.rules import Binding, IdentityRules
@@ -240,10 +240,3 @@ def test_whom_nobody_knows_is_nobody() -> None:
     for prefix in ("idp", ":"):
         with pytest.raises(ValueError, match="colon"):
             IdentityRules(prefix=prefix)
-
-
-def test_a_route_asks_for_its_scope() -> None:
-    """A good token without it is 403, not 401."""
-    assert check_scope(("cutout", "self"), "self").good
-    assert check_scope(("*",), "self").good
-    assert check_scope(("cutout",), "self").code == Cause.INSUFFICIENT_SCOPE

@@ -48,7 +48,8 @@ def main() -> None:
             extra=build_self_service(settings, gate),
             models=lambda: ("u2netp", "isnet-general-use"),
         )
-        serve(app, settings, on_bound=lambda url: print(url, flush=True))
+        sealed_id = gate.books.records.sealed_id
+        serve(app, settings, new_id=sealed_id, on_bound=lambda url: print(url, flush=True))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mattegate.ledger.protocols import Record
+from mattegate.ledger.protocols import Record, Sealed
 from tests.wire.wired import ALLOWED, Wire, read_answer, spell, unknown_key, wrong_secret
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ PATHS = (
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
 PROTOCOL = frozenset({"request.http", "request.head_too_large", "request.head_timeout"})
-"""Reasons of the server itself, for what never reaches the application; they are logged and counted, not recorded."""
+"""Reasons of the server itself, for what never reaches the application; their ids tell by themselves."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,11 @@ def tell(wire: Wire, request: Request) -> None:
 def all_on_record(wire: Wire, since: int) -> int:
     """Every refusal in the access log from line ``since`` on has a record that says the same; returns how many."""
     refused = [line for line in wire.served.access_lines()[since:] if line["status"] >= 400]
+    for line in refused:
+        if line["reason"] in PROTOCOL:
+            sealed = wire.found(line["request_id"])
+            assert isinstance(sealed, Sealed), line
+            assert sealed.reason == line["reason"]
     recorded = [line for line in refused if line["reason"] not in PROTOCOL]
     for line in recorded:
         record = wire.found(line["request_id"])

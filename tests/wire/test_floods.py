@@ -107,3 +107,18 @@ def test_a_retired_allowance_comes_back(wire: Wire) -> None:
     hammer(wire, unknown_key(good), "203.0.17.66", 4)
     assert hammer(wire, good, "203.0.17.9", 30) == [200] * 30
     assert hammer(wire, wire.key("another"), "203.0.17.10", 10) == [200] * 10
+
+
+def test_a_neighbour_does_not_learn_whose_keys_are_good(wire: Wire) -> None:
+    """Beyond the budget the id of a key that works there is refused like one that nobody has."""
+    good = wire.key("neighbour 18")
+    assert hammer(wire, good, "203.0.18.9", 1) == [200]
+    bad = {"known": wrong_secret(good), "made up": unknown_key(good)}
+    assert hammer(wire, bad["known"], "203.0.18.66", 20) == [403] * 7 + [429] * 13
+    told = {
+        name: wire.ask("GET", "/v1/whoami", bearer(key, X_Forwarded_For="203.0.18.66")) for name, key in bad.items()
+    }
+    assert {answer.reason for answer in told.values()} == {"flood.failed_credentials"}
+    assert abs(int(told["known"].header("retry-after")) - int(told["made up"].header("retry-after"))) <= 1
+    assert wire.explained(told["known"]).reason == "flood.failed_credentials"
+    assert hammer(wire, good, "203.0.18.9", 10) == [200] * 10

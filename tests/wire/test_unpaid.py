@@ -29,15 +29,17 @@ from tests.serving.gates import PEPPERS, SEAL_KEY
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from mattegate.vocabulary.facts import LimitAnswer
+
 
 class Failing(MemoryMeter):
     """A meter that takes claims and nothing after them."""
 
-    def settle(self, request_id: str, usage: Usage, at: float) -> None:
+    def settle(self, request_id: str, usage: Usage, at: float) -> tuple[LimitAnswer, ...]:
         """Is down."""
         raise Unavailable("ledger", "the disk is gone")
 
-    def release(self, request_id: str, why: str, at: float) -> None:
+    def release(self, request_id: str, why: str, at: float) -> tuple[LimitAnswer, ...]:
         """Is down."""
         raise Unavailable("ledger", "the disk is gone")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from hashlib import sha256
 from itertools import zip_longest
 from typing import Final
@@ -31,7 +32,7 @@ class Compared:
     """One line of both texts."""
 
     ours: str | None
-    """``None`` where the text has ended."""
+    """``None`` where this side has no such line."""
     theirs: str | None
 
     @property
@@ -54,8 +55,11 @@ def canonical_text(request: Outgoing, rules: SignatureRules) -> str:
 
 
 def compare(ours: str, theirs: str) -> tuple[Compared, ...]:
-    """Both texts side by side."""
-    return tuple(Compared(mine, yours) for mine, yours in zip_longest(ours.splitlines(), theirs.splitlines()))
+    """Both texts side by side; a line that one side alone has stands alone, and the lines behind it still meet."""
+    mine, yours = ours.splitlines(), theirs.splitlines()
+    runs = SequenceMatcher(None, mine, yours, autojunk=False).get_opcodes()
+    sides = (zip_longest(mine[i:j], yours[k:m]) for _, i, j, k, m in runs)
+    return tuple(Compared(*pair) for side in sides for pair in side)
 
 
 def differences(compared: tuple[Compared, ...]) -> Iterator[tuple[int, Compared]]:

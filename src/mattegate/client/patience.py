@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from mattegate.client.answers import Answer
+from mattegate.outbound.retry_after import retry_after
 
 _ASKED_TO_WAIT: Final = frozenset({409, 425, 429, 503})
 """Statuses of which a stated time means: come back then. 409 where an earlier try is still being worked on."""
@@ -61,18 +61,8 @@ def _asked(answer: Answer, at: float) -> float | None:
         return None
     stated = answer.header("retry-after")
     if stated:
-        return _retry_after(stated, at)
+        return retry_after(stated, at)
     return _spent(answer, at) if answer.status == 429 else None
-
-
-def _retry_after(stated: str, at: float) -> float | None:
-    """Seconds, or a date."""
-    if _DIGITS.fullmatch(stated):
-        return float(stated)
-    try:
-        return max(parsedate_to_datetime(stated).timestamp() - at, 0.0)
-    except ValueError:
-        return None
 
 
 def _spent(answer: Answer, at: float) -> float | None:

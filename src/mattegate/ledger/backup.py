@@ -63,13 +63,14 @@ class Manifest:
 def back_up(home: Path, target: Path, *, at: float, secrets: bool = False) -> Manifest:
     """Copy the ledger of ``home`` (and its secrets) to the new file ``target``, mode 0600, while a server may run.
 
-    Needs room for the databases twice beside ``target`` while it works. Raises :class:`Refusal` ``backup.exists`` and
-    ``backup.unsound`` (a database is damaged), and ``Unavailable``; no file is left behind then.
+    Needs room for the databases twice beside ``target`` while it works. Raises :class:`Refusal` ``backup.exists``,
+    ``file.not_found`` (no ledger) and ``backup.unsound`` (a database is damaged), and ``Unavailable``; no file is left
+    behind then.
     """
     if target.exists():
         raise Refusal("backup.exists", path=str(target))
     if not (home / "ledger").is_dir():
-        raise Refusal("backup.unsound", file="ledger", problem=f"there is none in {home}")
+        raise Refusal("file.not_found", path=str(home / "ledger"))
     with answering("ledger"), _staging(target.parent) as stage:
         _copy_files(home / "ledger", stage / "ledger")
         for database in _databases(home / "ledger"):

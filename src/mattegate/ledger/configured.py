@@ -6,8 +6,9 @@ importing and revoking it: a stored key always wins over a listed one, so that w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from mattegate.config.rulebook import foreign_prefix
@@ -28,6 +29,8 @@ class ConfiguredKeyring(Keyring):
     def __init__(self, source: Keyring, peppers: Peppers) -> None:
         self._source, self._peppers = source, peppers
         self._listed: Mapping[tuple[bytes, ...], StoredKey] = {}
+        self._list_again: Callable[[], None] | None = None
+        self._hashed_under = peppers.all
         self._joined: tuple[Snapshot, Snapshot] | None = None
 
     def list_keys(self, texts: Iterable[str], *, tier: str, rules: CredentialRules) -> None:
@@ -37,20 +40,27 @@ class ConfiguredKeyring(Keyring):
         id. Raises :class:`~mattegate.vocabulary.refusal.Refusal` ``account.invalid`` for a text that no header can
         carry; the old list stays then.
         """
-        identity = IdentityView(CONFIGURED, CONFIGURED, tier)
+        texts, identity = tuple(texts), IdentityView(CONFIGURED, CONFIGURED, tier)
+        self._hashed_under = self._peppers.all
         self._listed = {
             tuple(digest_key(text, pepper) for pepper in self._peppers.all): _listed(
                 checked_foreign(text), identity, self._peppers, rules
             )
             for text in texts
         }
+        self._list_again = partial(self.list_keys, texts, tier=tier, rules=rules)
         self._joined = None
 
     def snapshot(self) -> Snapshot:
-        """As free as the source's own: it is joined anew only when one of the two has changed."""
+        """As free as the source's own: it is joined anew only when one of the two has changed.
+
+        Under a new pepper every text is hashed again: a stored key under it would not be known for the same otherwise.
+        """
         stored = self._source.snapshot()
         if not self._listed:
             return stored
+        if self._hashed_under is not self._peppers.all and self._list_again is not None:
+            self._list_again()
         joined = self._joined
         if joined is None or joined[0] is not stored:
             self._joined = joined = (stored, _join(stored, self._listed))

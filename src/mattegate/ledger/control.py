@@ -61,6 +61,14 @@ class Change:
     identities: tuple[IdentityRow, ...] = ()
     keys: tuple[KeyRow, ...] = ()
     admins: tuple[AdminRow, ...] = ()
+    then: Change | None = None
+    """What is put after it in the same transaction, with an audit entry of its own."""
+
+    def in_order(self) -> Iterator[Change]:
+        """This change and all that follow it."""
+        yield self
+        if self.then is not None:
+            yield from self.then.in_order()
 
 
 class Rows(Protocol):
@@ -118,6 +126,12 @@ class Control(Keyring, Rows, Protocol):
 
     def close(self) -> None:
         """Let go of files; the store answers nothing afterwards."""
+
+
+def note(control: Control, act: str, subject: str, details: Mapping[str, Plain], *, actor: str, at: float) -> None:
+    """Write an act into the audit log that puts no rows here. Raises ``Unavailable``."""
+    change = Change(act, subject, details)
+    control.change(lambda _: (None, change), actor=actor, at=at)
 
 
 EMPTY = Snapshot(0, {}, {})

@@ -74,8 +74,8 @@ class MemoryControl(Control):
         """Decide and put under the lock."""
         with self._lock:
             result, change = decide(self)
-            if change is not None:
-                self._put(change, actor, at)
+            for each in change.in_order() if change is not None else ():
+                self._put(each, actor, at)
             return result
 
     def _put(self, change: Change, actor: str, at: float) -> None:

@@ -70,8 +70,8 @@ class SqliteControl(SqliteRows, Control):
         """Decide and write in one transaction that no other process can come between."""
         with self._lock, answering("control"), transaction(self._desk):
             result, change = decide(self)
-            if change is not None:
-                self._put(change, actor, at)
+            for each in change.in_order() if change is not None else ():
+                self._put(each, actor, at)
             return result
 
     def _put(self, change: Change, actor: str, at: float) -> None:

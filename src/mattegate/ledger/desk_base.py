@@ -5,15 +5,29 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 
 from mattegate.ledger.account_values import checked_actor, checked_name, checked_scopes, checked_text, checked_tier
-from mattegate.ledger.control import Control, Decide, Result, Rows
+from mattegate.ledger.control import Control, Decide, Result
 from mattegate.ledger.protocols import IdentityRow
 from mattegate.signing.keys import digest_key, matches
 from mattegate.vocabulary.facts import IdentityView
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import CredentialRules
 from mattegate.vocabulary.secrets import KeyEncryptionKeys, Peppers
+
+
+@dataclass(frozen=True, slots=True)
+class NewIdentity:
+    """An identity that is made together with its first key: both, or neither."""
+
+    name: str
+    tier: str
+    scopes: tuple[str, ...] = ("cutout", "self")
+
+
+Owner = str | NewIdentity
+"""Whose a new key is: an identity by name or id, or one that is not there yet."""
 
 
 class Workplace:
@@ -46,6 +60,13 @@ class Workplace:
         )  # fmt: skip
         return IdentityRow(view, at, checked_text("contact", contact, empty=True))
 
+    def _owner(self, owner: Owner, actor: str, at: float) -> str | IdentityRow:
+        """``owner`` as the rows have it, or will have it."""
+        if isinstance(owner, str):
+            return owner
+        require_operator(actor, "create identities")
+        return self._new_identity(owner.name, owner.tier, owner.scopes, "", at)
+
     def _digests(self, text: str) -> list[bytes]:
         return [digest_key(text, pepper) for pepper in self._peppers.all]
 
@@ -63,9 +84,3 @@ def require_operator(actor: str, act: str) -> None:
     kind, _, name = actor.partition(":")
     if kind == "key":
         raise Refusal("account.wider", what="the right to", value=act, owner=f"the key {name}")
-
-
-def require_free(rows: Rows, identity: IdentityRow) -> None:
-    """Nobody has the name yet. Raises ``account.exists``."""
-    if rows.identity(identity.view.name) or rows.identity(identity.view.id):
-        raise Refusal("account.exists", what="identity", name=identity.view.name)

@@ -8,10 +8,10 @@ from typing import Any
 
 from mattegate.ledger.account_values import checked_limits, checked_scopes, checked_text, checked_tier, invalid
 from mattegate.ledger.control import Change, Rows
-from mattegate.ledger.desk_base import Workplace, require_free, require_operator
-from mattegate.ledger.key_acts import found_identity
+from mattegate.ledger.desk_base import Workplace, require_operator
+from mattegate.ledger.identity_acts import created, described_identity, found_identity
 from mattegate.ledger.protocols import IdentityRow
-from mattegate.vocabulary.facts import KeyState, Plain
+from mattegate.vocabulary.facts import KeyState
 from mattegate.vocabulary.rulebook import Limit
 
 
@@ -33,8 +33,7 @@ class IdentityDesk(Workplace):
         row = self._new_identity(name, tier, scopes, contact, at)
 
         def decide(rows: Rows) -> tuple[IdentityRow, Change]:
-            require_free(rows, row)
-            return row, Change("identity.create", row.view.id, _described(row), identities=(row,))
+            return row, created(rows, row)
 
         return self._change(decide, actor, at)
 
@@ -65,22 +64,8 @@ class IdentityDesk(Workplace):
         def decide(rows: Rows) -> tuple[IdentityRow, Change | None]:
             old = found_identity(rows, name_or_id)
             new = replace(old, view=replace(old.view, **given), contact=old.contact if mail is None else mail)
-            before, after = _described(old), _described(new)
+            before, after = described_identity(old), described_identity(new)
             details = {name: value for name, value in after.items() if value != before[name]}
             return new, Change("identity.update", new.view.id, details, identities=(new,)) if new != old else None
 
         return self._change(decide, actor, self._clock())
-
-
-def _described(row: IdentityRow) -> dict[str, Plain]:
-    """What the audit log says of an identity."""
-    view = row.view
-    limits = (f"{limit.name}={limit.amount}/{limit.window_s}s" for limit in view.limits)
-    return {
-        "name": view.name,
-        "tier": view.tier,
-        "scopes": " ".join(view.scopes),
-        "state": str(view.state),
-        "limits": " ".join(limits),
-        "contact": row.contact,
-    }

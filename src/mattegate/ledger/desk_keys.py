@@ -22,8 +22,9 @@ from mattegate.ledger.account_values import (
     invalid,
 )
 from mattegate.ledger.control import Change, KeyRow, Rows
-from mattegate.ledger.desk_base import Workplace, require_free, require_operator
+from mattegate.ledger.desk_base import Owner, Workplace, require_operator
 from mattegate.ledger.host_values import checked_hosts
+from mattegate.ledger.identity_acts import found_identity, require_free
 from mattegate.ledger.protocols import StoredKey
 from mattegate.signing.keys import Minted, digest_key, id_of, mint
 from mattegate.vocabulary.facts import IdentityView, KeyState, KeyView, Plain
@@ -79,7 +80,7 @@ class KeyDesk(Workplace):
 
     def create_key(
         self,
-        identity: str,
+        identity: Owner,
         *,
         actor: str,
         name: str = "",
@@ -92,7 +93,7 @@ class KeyDesk(Workplace):
         require: Iterable[str] = (),
         url_hosts: Iterable[str] = (),
     ) -> Minted:
-        """A new key of an identity (name or id). Its text is in the result and nowhere else."""
+        """A new key of an identity. Its text is in the result and nowhere else."""
         at = self._clock()
         minted = mint(self._prefix(environment), self._entropy)
         terms = Terms(
@@ -100,8 +101,12 @@ class KeyDesk(Workplace):
             origins=origins, models=models, require=require, url_hosts=url_hosts,
         )  # fmt: skip
         stored = self._stored(terms.view(minted.id, at), minted.text)
-        self._change(lambda rows: key_acts.create(rows, stored, identity, actor, at), actor, at)
+        self._create(stored, identity, actor, at)
         return minted
+
+    def _create(self, stored: StoredKey, identity: Owner, actor: str, at: float) -> None:
+        owner = self._owner(identity, actor, at)
+        self._change(lambda rows: key_acts.create(rows, stored, owner, actor, at), actor, at)
 
     def import_key(
         self,
@@ -128,7 +133,7 @@ class KeyDesk(Workplace):
                     raise Refusal("account.exists", what="key", name=known.id)
             if fresh is not None:
                 require_free(rows, fresh)
-            owner = fresh or key_acts.found_identity(rows, identity)
+            owner = fresh or found_identity(rows, identity)
             return key_acts.bring(rows, stored, owner, new=fresh is not None, at=at)
 
         return self._change(decide, actor, at)
@@ -239,29 +244,6 @@ class KeyDesk(Workplace):
             return new, Change("key.repepper", key_id, details, keys=(new,)) if new != row else None
 
         return self._change(decide, actor, self._clock())
-
-    def unused_keys(self, before: float) -> tuple[KeyRow, ...]:
-        """Active keys whose last use, making and enabling all lie before ``before``."""
-        return tuple(row for row in self._live_keys() if max(row.enabled_at, row.used_at or 0.0) < before)
-
-    def old_keys(self, before: float) -> tuple[KeyRow, ...]:
-        """Active keys, not rotated, that were made before ``before`` and whose owner was not reminded since then."""
-        return tuple(
-            row
-            for row in self._live_keys()
-            if not row.stored.view.replaced_by and max(row.stored.view.created_at, row.reminded_at or 0.0) < before
-        )
-
-    def _live_keys(self) -> Iterable[KeyRow]:
-        now, rows = self._clock(), self._control.keys()
-        for row in rows:
-            view = row.stored.view
-            if view.state is KeyState.ACTIVE and (view.expires_at is None or view.expires_at > now):
-                yield row
-
-    def mark_reminded(self, key_ids: Iterable[str]) -> None:
-        """The owners of these keys were reminded just now. No administrative act: no audit entry."""
-        self._control.remind(key_ids, self._clock())
 
     def _prefix(self, environment: str) -> str:
         for prefix, kind in self._rules.prefixes:

@@ -12,8 +12,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mattegate.ledger import key_acts
 from mattegate.ledger.account_values import checked_schemes, invalid
+from mattegate.ledger.desk_base import Owner
 from mattegate.ledger.desk_keys import KeyDesk, Terms
 from mattegate.ledger.protocols import StoredKey
 from mattegate.signing.certificates import read_match
@@ -29,9 +29,9 @@ class SigningDesk(KeyDesk):
     """Making signing keys and naming certificates."""
 
     def create_signing_key(
-        self, identity: str, *, actor: str, terms: Terms, public_key: bytes = b"", schemes: Iterable[str] = ()
+        self, identity: Owner, *, actor: str, terms: Terms, public_key: bytes = b"", schemes: Iterable[str] = ()
     ) -> Minted:
-        """A new signing key of an identity (name or id).
+        """A new signing key of an identity.
 
         Its HMAC secret is in the result and nowhere else. With a ``public_key`` (PEM) there is no secret here at all,
         and the text of the result is empty. Raises ``account.invalid``, as the other acts do.
@@ -47,11 +47,11 @@ class SigningDesk(KeyDesk):
             schemes=checked_schemes(schemes, algorithm),
         )
         stored = _public(view, public) if public else self._sealed(view, minted.text)
-        self._change(lambda rows: key_acts.create(rows, stored, identity, actor, at), actor, at)
+        self._create(stored, identity, actor, at)
         return Minted(minted.id, "") if public else minted
 
-    def create_certificate_key(self, identity: str, *, actor: str, terms: Terms, match: str) -> str:
-        """Let client certificates that match stand for an identity (name or id); returns the id of this key.
+    def create_certificate_key(self, identity: Owner, *, actor: str, terms: Terms, match: str) -> str:
+        """Let client certificates that match stand for an identity; returns the id of this key.
 
         ``match``: see :func:`~mattegate.signing.certificates.read_match`. Raises ``account.invalid``.
         """
@@ -63,7 +63,7 @@ class SigningDesk(KeyDesk):
         key_id = mint_signing(self._entropy).id
         view = replace(terms.view(key_id, at), kind=KeyKind.CERTIFICATE)
         stored = StoredKey(view, sha256(material).digest(), 0, material=material)
-        self._change(lambda rows: key_acts.create(rows, stored, identity, actor, at), actor, at)
+        self._create(stored, identity, actor, at)
         return key_id
 
     def _successor(self, old: KeyView | None) -> tuple[Minted, StoredKey]:

@@ -3,8 +3,9 @@
 * *unproven*: requests without a credential.
 * *failures*: credentials that did not prove good. A prefix whose failures are used up is **penalised**.
 * *verifications*: credentials of a penalised prefix that are still looked at, so that somebody who shares it with an
-  attacker is slowed down instead of locked out. A pair of prefix and key that proved good within the last hour needs
-  none, whatever its neighbours do.
+  attacker is slowed down instead of locked out. Beyond them a pair of prefix and key that proved good within the last
+  hour is *spared*, whatever its neighbours do. As long as there are any it takes one like all the others, so that
+  counting them tells nobody which pairs those are.
 
 Each is a GCRA whose burst is a minute's worth, so everything about a prefix is forgotten by itself a minute after it
 stops; nothing that is still being counted is ever evicted. When the table is full of live prefixes, newcomers share
@@ -27,7 +28,7 @@ from mattegate.vocabulary.facts import FloodFact
 from mattegate.vocabulary.rulebook import FloodRules
 
 PROVED_S: Final = 3600.0
-"""How long a pair of prefix and key that proved good needs no verification budget."""
+"""How long a pair of prefix and key that proved good is spared."""
 _MINUTE: Final = 60.0
 _SLACK: Final = 5.0
 """How far ahead of a whole burst a count may lie before the clock must have been turned back."""
@@ -60,10 +61,7 @@ class _Count:
 
 
 class MemoryFloodMeter:
-    """A :class:`~mattegate.ledger.protocols.FloodMeter` of at most ``prefixes`` prefixes and as many proved pairs.
-
-    :meth:`proved` must be told the same ``key_id`` as :meth:`look` was, which may be empty both times.
-    """
+    """A :class:`~mattegate.ledger.protocols.FloodMeter` of at most ``prefixes`` prefixes and as many proved pairs."""
 
     def __init__(self, *, prefixes: int = 65_536) -> None:
         self._most = prefixes
@@ -91,14 +89,14 @@ class MemoryFloodMeter:
             count.unproven = max(count.unproven, at) + _step(rules.unproven_per_minute)
         return _calm(prefix)
 
-    def proved(self, address: str, rules: FloodRules, *, key_id: str, good: bool, at: float) -> None:
+    def proved(self, address: str, rules: FloodRules, *, key_id: str, good: bool, at: float, counted: bool) -> None:
         """What the look-up of the credential said."""
         if not rules.enabled:
             return
         prefix = network_of(address, rules.ipv4_prefix, rules.ipv6_prefix)
         with self._lock:
             if good:
-                self._proved_good(prefix, address, rules, key_id, at)
+                self._proved_good(prefix, address, rules, key_id, at, counted=counted)
             else:
                 count = self._count(prefix, address, at)
                 step = _step(rules.failures_per_minute)
@@ -112,20 +110,24 @@ class MemoryFloodMeter:
         failing = _wait(count.failures, rules.failures_per_minute, at)
         if failing <= 0:
             return _calm(prefix)
-        if self._is_proved(prefix, key_id, at):
-            return FloodFact(prefix, failures_left=False, retry_after_s=failing)
         wait = _wait(count.verifications, rules.verifications_per_minute, at)
         if wait > 0:
-            return FloodFact(prefix, failures_left=False, verification_left=False, retry_after_s=min(wait, failing))
+            return FloodFact(
+                prefix,
+                failures_left=False,
+                verification_left=False,
+                spared=self._is_proved(prefix, key_id, at),
+                retry_after_s=min(wait, failing),
+            )
         count.verifications = max(count.verifications, at) + _step(rules.verifications_per_minute)
         return FloodFact(prefix, failures_left=False, retry_after_s=failing)
 
-    def _proved_good(self, prefix: str, address: str, rules: FloodRules, key_id: str, at: float) -> None:
-        """Give back what looking took, which is nothing for a pair that was proved already."""
-        if not self._is_proved(prefix, key_id, at):
-            count = self._fine.get(prefix) or self._known_coarse(address)
-            if count and _wait(count.failures, rules.failures_per_minute, at) > 0:
-                count.verifications -= _step(rules.verifications_per_minute)
+    def _proved_good(
+        self, prefix: str, address: str, rules: FloodRules, key_id: str, at: float, *, counted: bool
+    ) -> None:
+        """Give back what looking took, and remember the pair."""
+        if counted and (count := self._fine.get(prefix) or self._known_coarse(address)):
+            count.verifications -= _step(rules.verifications_per_minute)
         if key_id:
             self._proved[prefix, key_id] = at + PROVED_S
             self._proved.move_to_end((prefix, key_id))

@@ -13,19 +13,13 @@ from hashlib import sha256
 
 from mattegate.ledger.account_values import invalid
 from mattegate.ledger.control import Change, KeyRow, Rows
+from mattegate.ledger.identity_acts import created, found_identity
 from mattegate.ledger.narrowing import require_scopes, require_within
 from mattegate.ledger.protocols import IdentityRow, StoredKey
 from mattegate.vocabulary.facts import KeyKind, KeyState, KeyView, Plain
 from mattegate.vocabulary.refusal import Refusal
 
 Edit = Callable[[KeyView], KeyView]
-
-
-def found_identity(rows: Rows, name_or_id: str) -> IdentityRow:
-    """The identity, or ``account.not_found``."""
-    if row := rows.identity(name_or_id):
-        return row
-    raise Refusal("account.not_found", what="identity", name=name_or_id)
 
 
 def found_key(rows: Rows, key_id: str, actor: str, at: float) -> KeyRow:
@@ -58,17 +52,21 @@ def _require_good(key: KeyView, at: float) -> None:
         raise Refusal("credential.expired", key_id=key.id, expired_at=key.expires_at)
 
 
-def create(rows: Rows, stored: StoredKey, name_or_id: str, actor: str, at: float) -> tuple[None, Change]:
-    """A new key for an identity; ``stored`` brings everything but the identity."""
-    identity = found_identity(rows, name_or_id).view
-    key = replace(stored.view, identity=identity)
+def create(rows: Rows, stored: StoredKey, owner: str | IdentityRow, actor: str, at: float) -> tuple[None, Change]:
+    """A new key for an identity (name or id), or for one that comes with it.
+
+    ``stored`` brings everything but the identity.
+    """
+    identity = found_identity(rows, owner) if isinstance(owner, str) else owner
+    key = replace(stored.view, identity=identity.view)
     me = acting_key(rows, actor, at)
-    if me is not None and me.identity.id != identity.id:
-        raise Refusal("account.not_found", what="identity", name=name_or_id)
+    if me is not None and me.identity.id != identity.view.id:
+        raise Refusal("account.not_found", what="identity", name=owner if isinstance(owner, str) else "")
     _require_bounds(key, me)
     _require_new(rows, key.id)
     row = KeyRow(replace(stored, view=key), enabled_at=at)
-    return None, Change("key.create", key.id, described(key), keys=(*_making_room(rows, stored), row))
+    change = Change("key.create", key.id, described(key), keys=(*_making_room(rows, stored), row))
+    return None, change if isinstance(owner, str) else created(rows, identity, change)
 
 
 def _making_room(rows: Rows, stored: StoredKey) -> tuple[KeyRow, ...]:
@@ -98,7 +96,7 @@ def update(rows: Rows, key_id: str, edit: Edit, actor: str, at: float) -> tuple[
     old = row.stored.view
     new = edit(old)
     if old.state is KeyState.REVOKED and new != old:
-        raise invalid("key", key_id, "it is revoked, for good")
+        raise invalid("the key to change", key_id, "it is revoked, for good")
     if actor.startswith("key:"):
         require_within(new, old)
     elif new.scopes != old.scopes:
@@ -143,7 +141,7 @@ def set_state(
     row = found_key(rows, key_id, actor, at)
     key = row.stored.view
     if key.state is KeyState.REVOKED and state is not KeyState.REVOKED:
-        raise invalid("key", key_id, "it is revoked, for good")
+        raise invalid("the key to change", key_id, "it is revoked, for good")
     if state is KeyState.ACTIVE and key.state is not state:
         if actor.startswith("key:"):
             raise Refusal("account.wider", what="the state", value=str(state), owner=f"the key {key_id}")

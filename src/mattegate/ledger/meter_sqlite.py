@@ -31,11 +31,11 @@ from mattegate.ledger.meter_idempotency import (
     under_key,
 )
 from mattegate.ledger.meter_taken import credits_in, first_costs, given_back, pack, unpack, weighed, with_bytes
-from mattegate.ledger.protocols import Claim, EpochChanged, LimitStore, Usage
+from mattegate.ledger.protocols import Claim, EpochChanged, LimitStore, Unavailable, Usage
 from mattegate.ledger.usage_database import UsageDatabase
 from mattegate.ledger.usage_rows import Reservation
 from mattegate.ledger.usage_uses import UseBook
-from mattegate.vocabulary.facts import ClaimFact
+from mattegate.vocabulary.facts import ClaimFact, LimitAnswer
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import Limit
 
@@ -103,21 +103,25 @@ class SqliteMeter:
             _end_replay(db, request_id, "released")
         raise Refusal("idempotency.mismatch", request_id=first.row.request_id)
 
-    def settle(self, request_id: str, usage: Usage, at: float) -> None:
+    def settle(self, request_id: str, usage: Usage, at: float) -> tuple[LimitAnswer, ...]:
         """Charge what was reserved, and bring limits over bytes to what was moved; once, and never for a replay."""
         with self._database.write() as db:
             _end_replay(db, request_id, "settled")
             known = usage_rows.by_request(db, request_id)
-            if known and (known.row.state == "reserved" or _lapsed(known)):
-                self._settle(db, known, usage, at)
+            if known is None or not (known.row.state == "reserved" or _lapsed(known)):
+                return ()
+            self._settle(db, known, usage, at)
+            return self._stand(db, known, at) if any(one.weighs_bytes for one in unpack(known.taken)) else ()
 
-    def release(self, request_id: str, why: str, at: float) -> None:
+    def release(self, request_id: str, why: str, at: float) -> tuple[LimitAnswer, ...]:
         """Give quota back, unless the request is settled; the rate token stays spent."""
         with self._database.write() as db:
             _end_replay(db, request_id, "released")
             known = usage_rows.by_request(db, request_id)
-            if known and known.row.state == "reserved":
-                self._release(db, known, why, at)
+            if known is None or known.row.state != "reserved":
+                return ()
+            self._release(db, known, why, at)
+            return self._stand(db, known, at)
 
     def abort(self, request_id: str, at: float) -> None:
         """Release a request whose caller went away after work on it had begun; too many of these refuse new claims."""
@@ -248,6 +252,14 @@ class SqliteMeter:
             "UPDATE usage SET state = 'released', ended_at = ?, note = ?, holds_key = 0 WHERE seq = ?",
             (at, why, known.seq),
         )
+
+    def _stand(self, db: sqlite3.Connection, known: Reservation, at: float) -> tuple[LimitAnswer, ...]:
+        """Where the limits of a reservation stand; nothing where a store is away, since nothing depends on it."""
+        limits = list(dict.fromkeys(one.limit for one in unpack(known.taken)))
+        try:
+            return self._counting.glance(db, known.row.identity, limits, at)
+        except Unavailable:
+            return ()
 
     def _release_lapsed(self, at: float, *, lease_before: float) -> int:
         released = 0

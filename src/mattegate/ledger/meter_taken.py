@@ -26,6 +26,11 @@ class Taken:
         """Whether a release gives it back: rates stay spent."""
         return self.limit.kind != LimitKind.RATE
 
+    @property
+    def weighs_bytes(self) -> bool:
+        """Whether what it costs in the end is known only then."""
+        return self.limit.kind == LimitKind.BYTES
+
 
 def pack(taken: Iterable[Taken]) -> str:
     """As JSON."""

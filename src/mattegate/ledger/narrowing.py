@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final
 
-from mattegate.ledger.account_values import origin_of
+from mattegate.ledger.account_values import REQUIRABLE, origin_of
 from mattegate.ledger.host_values import covers_host
-from mattegate.vocabulary.facts import IdentityView, KeyView
+from mattegate.vocabulary.facts import IdentityView, KeyKind, KeyView
 from mattegate.vocabulary.refusal import Refusal
+
+_SHOWN_BY: Final = {KeyKind.API: "key", KeyKind.SIGNING: "signature", KeyKind.CERTIFICATE: "certificate"}
+
+
+def shown_at_once(key: KeyView) -> tuple[str, ...]:
+    """Every proof that a request with this key brings: its own, and what it requires beside itself."""
+    return tuple(proof for proof in REQUIRABLE if proof in key.require or proof == _SHOWN_BY[key.kind])
 
 
 def require_scopes(scopes: tuple[str, ...] | None, identity: IdentityView) -> None:
@@ -31,7 +39,9 @@ def _beyond(key: KeyView, bound: KeyView) -> Iterator[tuple[str, object]]:
     for scope in key.identity.scopes if key.scopes is None else key.scopes:
         if not _has(bound.identity.scopes if bound.scopes is None else bound.scopes, scope):
             yield "the scope", scope
-    yield from (("the freedom from", proof) for proof in bound.require if proof not in key.require)
+    if bound.require:  # beside the proof of its own kind, which one of another kind must then bring too
+        shown = shown_at_once(key)
+        yield from (("the freedom from", proof) for proof in shown_at_once(bound) if proof not in shown)
     yield from _lists(key, bound)
     if bound.expires_at is not None and (key.expires_at is None or key.expires_at > bound.expires_at):
         yield "the expiry", "never" if key.expires_at is None else key.expires_at

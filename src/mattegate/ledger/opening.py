@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from mattegate.config.faults import ConfigurationError, Fault
 from mattegate.config.rulebook import build_rulebook
 from mattegate.config.secrets import Purpose, Secrets, create_secrets, load_secrets
 from mattegate.config.settings import MB, LimitSettings, Settings
@@ -25,6 +27,7 @@ from mattegate.ledger.migrations import SIGNING_SINCE, version_of
 from mattegate.ledger.notices_sqlite import SqliteOutbox
 from mattegate.ledger.protocols import LimitStore
 from mattegate.ledger.records import Records
+from mattegate.ledger.secrets_renewal import RenewingKeyring
 from mattegate.ledger.tickets import TicketBox
 from mattegate.ledger.usage_book import UsageBook
 from mattegate.ledger.usage_database import UsageDatabase
@@ -102,6 +105,16 @@ def open_usage(settings: Settings) -> Iterator[tuple[UsageDatabase, UsageBook]]:
 
 
 @contextmanager
+def _writable(home: Path) -> Iterator[None]:
+    """A home that nothing can be written into is a fault of the configuration, and told as one."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"nothing can be written there: {error.strerror}"
+        raise ConfigurationError([Fault("home", str(home), problem, fix="another one is named by --home")]) from error
+
+
+@contextmanager
 def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT) -> Iterator[Books]:
     """Everything, for this process alone.
 
@@ -109,9 +122,11 @@ def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT)
     """
     folder = settings.ledger_dir
     with ExitStack() as stack:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _writable(settings.home):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         secrets_of(settings, environ)  # before anything else lies in the folder
-        stack.enter_context(lock_home(settings.home))
+        with _writable(settings.home):
+            stack.enter_context(lock_home(settings.home))
         accounts = stack.enter_context(open_accounts(settings, environ))
         database = stack.enter_context(closing(UsageDatabase(folder / USAGE_FILE, control=folder / FILE)))
         store = _limit_store(settings.limits)
@@ -124,7 +139,7 @@ def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT)
         meter.recover(time.time())  # the lock is ours, so whoever reserved is dead
         yield Books(
             accounts=accounts,
-            keyring=_keyring(settings, accounts),
+            keyring=_keyring(settings, accounts, partial(load_secrets, settings.secrets_dir, environ)),
             database=database,
             meter=meter,
             usage=UsageBook(database, store=store),
@@ -136,9 +151,9 @@ def open_books(settings: Settings, environ: Mapping[str, str] = _NO_ENVIRONMENT)
         )
 
 
-def _keyring(settings: Settings, accounts: Accounts) -> ConfiguredKeyring:
+def _keyring(settings: Settings, accounts: Accounts, read: Callable[[], Secrets]) -> ConfiguredKeyring:
     return with_configured(
-        accounts.control,
+        RenewingKeyring(accounts.control, accounts.secrets, read),
         settings.api_keys,
         tier=settings.keys.import_tier,
         peppers=accounts.secrets.peppers,

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mattegate.vocabulary.attempt import Attempt
 from mattegate.vocabulary.decision import Finding
-from mattegate.vocabulary.facts import ClaimFact, Facts, FloodFact, IdentityView, KeyView, Plain, Uses
+from mattegate.vocabulary.facts import ClaimFact, Facts, FloodFact, IdentityView, KeyView, LimitAnswer, Plain, Uses
 from mattegate.vocabulary.rulebook import FloodRules, Limit, Rulebook
 
 
@@ -183,11 +183,17 @@ class Meter(Protocol):
         Raises :class:`~mattegate.vocabulary.refusal.Refusal` ``idempotency.mismatch`` for another payload.
         """
 
-    def settle(self, request_id: str, usage: Usage, at: float) -> None:
-        """The answer is about to go out: what was reserved is charged. Does nothing for a replay."""
+    def settle(self, request_id: str, usage: Usage, at: float) -> tuple[LimitAnswer, ...]:
+        """The answer is about to go out: what was reserved is charged. Does nothing for a replay.
 
-    def release(self, request_id: str, why: str, at: float) -> None:
-        """The work did not deliver: quota goes back, the rate token stays spent. Doing it twice is doing it once."""
+        Returns where the limits stand then, where that is another place than after the claim: with limits over bytes.
+        """
+
+    def release(self, request_id: str, why: str, at: float) -> tuple[LimitAnswer, ...]:
+        """The work did not deliver: quota goes back, the rate token stays spent. Doing it twice is doing it once.
+
+        Returns where the limits stand then; nothing where nothing was given back, or where they cannot be asked.
+        """
 
     def refund(self, request_id: str, why: str, at: float) -> bool:
         """Release a settled request after all; false where there is none to refund."""
@@ -228,11 +234,11 @@ class FloodMeter(Protocol):
         """Count one request that has proved nothing yet and say how its prefix stands.
 
         ``presented``: it carries a credential, of ``key_id`` where that is known; a pair of prefix and key that proved
-        good lately needs no verification budget.
+        good lately is spared where the verification budget is used up.
         """
 
-    def proved(self, address: str, rules: FloodRules, *, key_id: str, good: bool, at: float) -> None:
-        """What the look-up of the credential said; a good one gives back what :meth:`look` counted."""
+    def proved(self, address: str, rules: FloodRules, *, key_id: str, good: bool, at: float, counted: bool) -> None:
+        """What the look-up of the credential said; a good one gives back the verification that :meth:`look` counted."""
 
 
 # --- records ------------------------------------------------------------------------------------------------
@@ -289,6 +295,9 @@ class RecordBook(Protocol):
         That is the record's own id, unless unproven callers' records have used up their room: then it is a sealed id
         that tells time and reason by itself, and only a count remains. Raises :class:`Unavailable`.
         """
+
+    def sealed_id(self, reason: str) -> str:
+        """The id of a refusal for ``reason`` in this moment of which there is no record: it tells both by itself."""
 
     def series(self, first: Record) -> Series:
         """For more records that differ from ``first`` in id, time and duration alone; keeps none yet."""

@@ -7,6 +7,7 @@ written down once a second.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,10 @@ class Records:
     def series(self, first: Record) -> Series:
         """For more records like ``first``, which is encoded once for all of them."""
         return _Series(first, record_form(first), self._put, self._drop)
+
+    def sealed_id(self, reason: str) -> str:
+        """The id of a refusal for ``reason`` in this moment of which no record is kept."""
+        return self._sealer.id_of(reason, time.time())
 
     def find(self, request_id: str) -> Record | Sealed | None:
         """The record of an id, with what was written a moment ago."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,6 +42,10 @@ class MemoryRecords:
         with self._lock:
             self._kept.append(_Kept(record, proven, size))
         return record.request_id
+
+    def sealed_id(self, reason: str) -> str:
+        """The id of a refusal for ``reason`` in this moment of which no record is kept."""
+        return self._sealer.id_of(reason, time.time())
 
     def series(self, first: Record) -> Series:
         """For more records like ``first``."""

@@ -113,14 +113,18 @@ class Dropped:
 
 
 class Sealer:
-    """Makes and reads ids that stand for a dropped record."""
+    """Makes and reads ids that stand for a record: one that was dropped, or one that there never was."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def seal(self, record: Record) -> str:
         """The id that tells this record's time and reason."""
-        return seal(int(record.at * 1000), reason_number(record.reason), self._key)
+        return self.id_of(record.reason, record.at)
+
+    def id_of(self, reason: str, at: float) -> str:
+        """The id that tells a reason and a time in Unix seconds."""
+        return seal(int(at * 1000), reason_number(reason), self._key)
 
     def read(self, request_id: str) -> Sealed | None:
         """What an id tells; ``None`` for one that was not sealed here."""

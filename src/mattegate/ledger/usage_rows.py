@@ -13,7 +13,6 @@ COLUMNS: Final = (
     "id, request_id, identity, key_id, kind, state, units, at, ended_at, images, pixels, bytes_in, bytes_out,"
     " model, ms, idempotency_key, replays, note"
 )
-CREDIT: Final = "credit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,4 +96,9 @@ USAGE: Final = (
         ) STRICT, WITHOUT ROWID""",
         "CREATE INDEX uses_until ON uses (until)",
     ),
+    (
+        "ALTER TABLE uses ADD COLUMN mark REAL NOT NULL DEFAULT 0",
+        # The highest mark of each kind that was ever forgotten. It only rises, whatever the clock does.
+        "CREATE TABLE forgotten (kind TEXT PRIMARY KEY, mark REAL NOT NULL) STRICT, WITHOUT ROWID",
+    ),
 )

@@ -6,6 +6,7 @@ authorizer that is down has allowed nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -68,6 +69,17 @@ def _fields(answer: Posted) -> dict[str, object]:
     if not answer.body and answer.status != 200:
         return {}
     try:
-        return msgspec.json.decode(answer.body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        fields = json.loads(answer.body, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
         raise Blocked(Cause.TYPE, "the authorizer answers with what is no JSON object") from error
+    if not isinstance(fields, dict):
+        raise Blocked(Cause.TYPE, "the authorizer answers with JSON that is no object")
+    return fields
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An answer that says a thing twice says two things: whoever builds it from texts may be led to."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a member stands twice")
+    return fields

@@ -47,7 +47,8 @@ INNER: Final = frozenset({Kind.LOOPBACK, Kind.PRIVATE, Kind.SHARED, Kind.OWN})
 
 _ROWS: Final = {
     Kind.METADATA: """169.254.169.254 169.254.170.2 169.254.170.23 169.254.42.42 169.254.0.23
-        100.100.100.200 192.0.0.192 168.63.129.16 fd00:ec2::/32 fd20:ce::254""",
+        100.100.100.200 192.0.0.192 168.63.129.16 fd00:ec2::/32 fd20:ce::254 fd00:42::42 fd00:c1::a9fe:a9fe
+        fe80::a9fe:a9fe""",
     Kind.UNSPECIFIED: "0.0.0.0/8 ::/128",
     Kind.BROADCAST: "255.255.255.255",
     Kind.LOOPBACK: "127.0.0.0/8 ::1/128",

@@ -14,13 +14,13 @@ import math
 import secrets as random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
 
 from mattegate.outbound.channel import Delivered, Gone, Outcome, TryAgain
 from mattegate.outbound.notice import Notice, event_json
 from mattegate.outbound.posting import Post, Posted, Unreachable, checked_url, place
+from mattegate.outbound.retry_after import retry_after
 
 _PREFIX: Final = "whsec_"
 _SHORTEST, _LONGEST = 24, 64
@@ -132,10 +132,4 @@ def outcome(posted: Posted, target: str, at: float) -> Outcome:
 
 def wait_asked(text: str, at: float) -> float:
     """Seconds that a ``Retry-After`` header asks for, in either of its forms; 0 for anything else, capped at 10 h."""
-    if text.isascii() and text.isdigit():
-        return min(float(text[:12]), _MAX_WAIT_S)
-    try:
-        wait = parsedate_to_datetime(text).timestamp() - at
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return 0.0
-    return min(max(wait, 0.0), _MAX_WAIT_S)
+    return min(retry_after(text, at) or 0.0, _MAX_WAIT_S)

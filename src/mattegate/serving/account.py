@@ -47,7 +47,7 @@ class Account:
         """``GET /v1/whoami``: the identity, the key, the tier and where its limits stand."""
         walk, key = caller_of(request)
         limits = limits_of(key, walk.rules)
-        answers = await self._gatehouse.in_thread(self._standing, key.identity.id, limits, walk.attempt.at)
+        answers = await self._gatehouse.bookkeeper.in_thread(self._standing, key.identity.id, limits, walk.attempt.at)
         return json_response({**described(key), "address": walk.address, "limits": limits_shown(answers)})
 
     async def decision(self, request: Request) -> Response:
@@ -57,7 +57,7 @@ class Account:
         """
         _, key = caller_of(request)
         request_id = request.scope[VALUES]["request_id"][:64]
-        record = await self._gatehouse.in_thread(self._records.find, request_id)
+        record = await self._gatehouse.bookkeeper.in_thread(self._records.find, request_id)
         if not isinstance(record, Record) or not _owns(key, record):
             raise Refusal("record.not_found", request_id=request_id)
         return json_response(_redacted(record))

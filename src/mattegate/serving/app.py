@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
-
-from starlette.requests import Request
 
 from mattegate.serving import routes
 from mattegate.serving.account import Account
 from mattegate.serving.drain import Drain
+from mattegate.serving.endpoint import Answering, answered
 from mattegate.serving.envelope import Envelope
 from mattegate.serving.exchange import Exchange
 from mattegate.serving.forward_auth import ForwardAuth
 from mattegate.serving.health import Health
 from mattegate.serving.plane import RemoveBackground, head_reader
 from mattegate.serving.site import Site
-from mattegate.serving.threshold import VALUES, Threshold
+from mattegate.serving.threshold import Threshold
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from mattegate.config.settings import Settings
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
 
 Companion = Callable[[], Coroutine[Any, Any, None]]
 """Something that runs beside the requests until it is cancelled."""
-
-Answering = Callable[[Request], Awaitable["Response"]]
 
 _NO_MODELS: Final[tuple[str, ...]] = ()
 
@@ -119,17 +115,6 @@ class DataPlane:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)  # how a cancelled task ends interests nobody
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def answered(endpoint: Answering) -> ASGIApp:
-    """A function from request to response as an ASGI application."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["path_params"] = dict(scope[VALUES])
-        response = await endpoint(Request(scope, receive))
-        await response(scope, receive, send)
-
-    return app
 
 
 def _endpoints(cutout: RemoveBackground, account: Account, health: Health, site: Site) -> dict[str, ASGIApp]:

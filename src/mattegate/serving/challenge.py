@@ -31,6 +31,8 @@ _ALGORITHMS: Final = " ".join(ProofRules().algorithms)
 
 def challenges(shown: Reason, status: int, facts: Mapping[str, Any], walk: Walk | None = None) -> Challenges:
     """The headers that go with a refusal; ``walk`` is the decision it comes from, where there is one."""
+    if walk is not None and walk.attempt.administrative:
+        walk = None  # no token of the data plane is any good there
     if shown.code in _CAUSES and status in {401, 403}:
         return _of_token(Cause(shown.code), facts, walk)
     if status != 401:

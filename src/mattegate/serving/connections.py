@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,8 +24,16 @@ _ONE_SITE: Final = 64
 """Bits of an IPv6 address that count as one caller: whoever has one address of a /64 has them all."""
 
 
+def random_id(_: str) -> str:
+    """The id of a refusal that tells nothing by itself."""
+    return new_request_id()
+
+
 class Connections:
-    """The connections of one listener; ``refused`` counts, by reason, what never reached the application."""
+    """The connections of one listener; ``refused`` counts, by reason, what never reached the application.
+
+    ``new_id`` makes the id of such a refusal from its reason: there is no record, so the id itself may tell.
+    """
 
     def __init__(
         self,
@@ -34,9 +42,11 @@ class Connections:
         per_peer: int = PER_PEER,
         exempt: Iterable[str] = LOOPBACK,
         refused: Counter[str] | None = None,
+        new_id: Callable[[str], str] = random_id,
     ) -> None:
         self.refused: Counter[str] = Counter() if refused is None else refused
         self.open = 0
+        self._new_id = new_id
         self._room = room
         self._per_peer = per_peer
         self._exempt = tuple(ipaddress.ip_network(network, strict=False) for network in exempt)
@@ -63,7 +73,7 @@ class Connections:
 
     def note(self, refusal: Refusal, address: str, *, bytes_in: int = 0) -> str:
         """Count and log one refusal before ASGI; returns the id of the answer."""
-        request_id = new_request_id()
+        request_id = self._new_id(refusal.reason.code)
         self.refused[refusal.reason.code] += 1
         write_line(
             {

@@ -12,17 +12,37 @@ from mattegate.vocabulary.reasons import REASONS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_LAYERS: Final = {
+LAYERS: Final = {
     "request": "What was asked cannot be understood",
     "route": "There is no such path or method",
+    "transport": "The connection",
+    "host": "The name that was called",
+    "network": "The address that calls",
+    "flood": "Too much before anything was proved",
+    "origin": "The page that calls",
+    "credential": "The key",
+    "policy": "What this key may do",
+    "rate": "Too fast",
+    "quota": "Used up",
+    "idempotency": "Asked before",
     "upload": "The image cannot be accepted",
     "capacity": "Not now",
     "engine": "The image stopped the work",
     "model": "The model cannot be used",
     "option": "Not installed here",
+    "file": "Files, on the command line",
+    "record": "Records of decisions",
+    "account": "Identities and keys",
+    "admin": "The admin plane",
+    "home": "The folder of the service",
+    "backup": "Backups",
+    "dependency": "Something behind the service is down",
     "internal": "Our own fault",
+    "authorizer": "The operator's own word",
+    "signature": "The signature",
+    "token": "The token",
 }
-
+"""What the reasons of each layer are about."""
 
 _ANSWER: Final = (
     "The bytes of the cut-out, with these headers; <code>response=json</code> answers JSON instead, "
@@ -46,7 +66,7 @@ def render_docs(document: Mapping[str, Any], prefix: str) -> str:
             f"<h1>API reference</h1><p class=lead>{escape(document['info']['description'])}</p>",
             f"<h2 id=cut-out><code>POST {escape(first)}</code></h2>",
             f"<p>{escape(operation['description'])} The same under {listed}.</p>",
-            _examples(first),
+            _examples(first, keyed={} not in operation["security"]),
             "<h2 id=options>Options</h2>",
             _options(item for item in operation["parameters"] if item["in"] == "query"),
             f"<h2 id=answer>The answer</h2><p>{_ANSWER}</p>",
@@ -67,7 +87,7 @@ def render_reasons(prefix: str) -> str:
     shown = [reason for code, reason in REASONS.items() if reason.public == code]
     layers = dict.fromkeys(reason.layer for reason in shown)
     sections = (
-        f"<section><h2 id={layer}>{escape(_LAYERS.get(layer, layer))}</h2>"
+        f"<section><h2 id={layer}>{escape(LAYERS[layer])}</h2>"
         + "".join(_reason(reason) for reason in shown if reason.layer == layer)
         + "</section>"
         for layer in layers
@@ -93,8 +113,9 @@ def _template(text: str) -> str:
     )
 
 
-def _examples(path: str) -> str:
-    asked = f"curl {_SERVER}{path} -o cutout.png \\\n  "
+def _examples(path: str, *, keyed: bool) -> str:
+    key = '-H "Authorization: Bearer $KEY" ' if keyed else ""
+    asked = f"curl -sS {_SERVER}{path} {key}-o cutout.png \\\n  "
     ways = (
         ("A form", "-F image=@photo.jpg -F crop=true"),
         ("The bare image", "-H 'Content-Type: image/jpeg' --data-binary @photo.jpg"),

@@ -196,14 +196,15 @@ class Envelope:
             (b"x-content-type-options", b"nosniff"),
         ]
         replaced = _OURS
-        if walk := exchange.walk:
+        if (walk := exchange.walk) and not walk.attempt.administrative:  # whose answers no page may read
             if walk.attempt.preflight is not None:
                 ours += preflight_headers(walk.attempt, walk.rules, walk.decision, docs=self._docs)
                 replaced = frozenset(name for name, _ in ours)
             else:
                 ours += cors_headers(walk.attempt, walk.rules)
             if walk.facts.claim is not None:
-                ours += rate_headers(walk.facts.claim, legacy=self._legacy, at=walk.attempt.at)
+                answers = walk.stand or walk.facts.claim.limits
+                ours += rate_headers(answers, legacy=self._legacy, at=walk.attempt.at)
         return [pair for pair in given if pair[0].lower() not in replaced] + ours
 
 

@@ -39,7 +39,7 @@ class Exchange:
     walk: Walk | None = None
     """The decision on this request, once the gate has begun it."""
     admin: str = ""
-    """The id of the admin who asks; on the admin plane, where no walk is."""
+    """The id of the admin who asks, on the admin plane."""
     flood: FloodFact | None = None
     """What the flood meter said of this request, where it was asked before the gate began."""
     record: Record | None = None
@@ -60,7 +60,7 @@ class Exchange:
     @property
     def key_id(self) -> str:
         """The id of the proven key, or of the admin; empty where none was."""
-        return self.walk.key_id if self.walk else self.admin
+        return self.admin or (self.walk.key_id if self.walk else "")
 
     @property
     def identity(self) -> str:

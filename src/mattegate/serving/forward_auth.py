@@ -104,7 +104,7 @@ class ForwardAuth:
         exchange = Exchange.of(scope)
         walk = exchange.walk
         assert walk is not None
-        await self._gatehouse.settle(walk, Usage(images=0, ms=0.0))
+        await self._gatehouse.bookkeeper.settle(walk, Usage(images=0, ms=0.0))
         headers = _identity(walk)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0"), *headers]})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

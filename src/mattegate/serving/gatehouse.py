@@ -1,56 +1,48 @@
 """The driver: asks the pure core, resolves the facts that it lacks, keeps the record.
 
 1. :meth:`Gatehouse.enter` walks until the core says no, says yes, or needs to know how the work ends.
-2. Whoever does the work may :meth:`~Gatehouse.top_up`, :meth:`~Gatehouse.bind` and :meth:`~Gatehouse.settle`.
+2. Whoever does the work may :meth:`~Gatehouse.top_up`, and have the :class:`~.bookkeeping.Bookkeeper` bind and settle.
 3. :meth:`Gatehouse.conclude` ends the walk just before the answer's head goes out: what was not delivered is given
    back, and the decision is written down. An answer that cannot be recorded is not given.
 
-The ledger's calls are short but touch a disk or a network, so they run in the ledger's own thread, one at a time. Only
-the look-up of a key does not: it is answered from memory.
+What the ledger is asked on the way runs in its thread (:mod:`.bookkeeping`). Only the look-up of a key does not: it is
+answered from memory.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import takewhile
-from time import perf_counter
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol
 
-from mattegate import __version__
 from mattegate.gate.address import client_of
-from mattegate.gate.case import caller_of, proven_keys, uses_of
+from mattegate.gate.case import caller_of
 from mattegate.gate.decide import decide
-from mattegate.gate.layers.flood import presents
 from mattegate.gate.limits import limits_of
-from mattegate.gate.metering import takes
 from mattegate.gate.refusal import refusal_of, retry_after_s, status_of
 from mattegate.gate.rules import Rules
 from mattegate.ledger.protocols import (
-    Claim,
     EpochChanged,
     FloodMeter,
     Keyring,
     Meter,
-    Record,
     RecordBook,
     Snapshot,
     Unavailable,
-    Usage,
 )
+from mattegate.serving.bookkeeping import Bookkeeper
 from mattegate.serving.exchange import Exchange
+from mattegate.serving.flood_watch import FloodWatch, used_up, was_spared_in_vain
 from mattegate.serving.payload import plain
 from mattegate.serving.precedent import Precedents
 from mattegate.serving.proving.keys import KeyProver
 from mattegate.serving.reading import Reading
 from mattegate.serving.walk import Walk
-from mattegate.vocabulary.decision import Allowed, Needs, Refused
+from mattegate.vocabulary.decision import Needs, Refused
 from mattegate.vocabulary.facts import (
-    ClaimFact,
     CredentialFact,
     FactName,
     Facts,
@@ -61,7 +53,6 @@ from mattegate.vocabulary.facts import (
     LimitAnswer,
     Outcome,
     ProofFact,
-    Uses,
 )
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import Limit
@@ -72,8 +63,6 @@ if TYPE_CHECKING:
     from mattegate.serving.proving.certificates import CertificateReader
     from mattegate.serving.proving.prover import Prover
 
-_T = TypeVar("_T")
-
 _LOG: Final = logging.getLogger("mattegate.serving")
 
 _ATTEMPTS: Final = 16
@@ -82,8 +71,6 @@ _ATTEMPTS: Final = 16
 
 _NOTHING: Final = Facts()
 """What is known at the beginning."""
-_PROVING: Final = ("credential.", "token.", "signature.")
-"""How the reasons begin that refuse for want of a proof; a body that did not come whole is none."""
 
 
 class UsedKeys(Protocol):
@@ -119,9 +106,11 @@ class Gatehouse:
     def __init__(self, parts: GateParts) -> None:
         self._parts = parts
         self._keys = KeyProver(parts.peppers)
+        self._flood = FloodWatch(parts.flood)
+        self.bookkeeper = Bookkeeper(parts.meter, parts.records, parts.thread)
         self.certificates = parts.certificates
         self._rules: Rules | None = None
-        self.precedents = Precedents(self.rules_and_keys, self._looking, self._failing, parts.records)
+        self.precedents = Precedents(self.rules_and_keys, self._flood.looking, self._flood.failing, parts.records)
 
     def rules(self) -> Rules:
         """The rules in force for a request that begins now.
@@ -172,16 +161,18 @@ class Gatehouse:
         else:
             self._fail(walk, FactName.CLAIM, Unavailable("control", "keys change faster than they can be looked at"))
             await self._advance(walk, evidence)
-        if isinstance(walk.decision, Refused):
-            self._failing(walk)(at=walk.attempt.at)
-        else:
+        if not isinstance(walk.decision, Refused):
             self._identify(walk)
+        elif was_spared_in_vain(walk):
+            self._look_away(walk)
+        else:
+            self._flood.failing(walk)(at=walk.attempt.at)
 
     async def top_up(self, walk: Walk, units: int) -> None:
         """Raise what was reserved to ``units`` megapixels. Raises :class:`Refusal` of a limit, or ``dependency.*``."""
         if not walk.reserved or all(limit.unit != "megapixels" for limit in walk.limits):
             return
-        fact = await self._asked(self._parts.meter.top_up, walk.attempt.request_id, units, walk.attempt.at)
+        fact = await self.bookkeeper.top_up(walk, units)
         # The first unit is reserved, whatever comes of this; limits that do not count megapixels stand as they stood.
         first = walk.facts.claim
         assert first is not None
@@ -190,32 +181,18 @@ class Gatehouse:
         if isinstance(walk.decision, Refused):
             raise refusal_for(walk)
 
-    async def bind(self, walk: Walk, fingerprint: str, model: str) -> str:
-        """Tie the payload to its idempotency key; returns the model to use.
-
-        Raises :class:`Refusal` ``idempotency.mismatch``, or ``dependency.*``.
-        """
-        if not walk.attempt.idempotency_key or walk.caller is None:
-            return model
-        return await self._asked(self._parts.meter.bind, walk.attempt.request_id, fingerprint, model)
-
-    async def settle(self, walk: Walk, usage: Usage) -> None:
-        """Charge what was reserved, or count the replay: the answer is about to go out.
-
-        Raises :class:`Refusal` ``dependency.*``.
-        """
-        if walk.reserved or walk.replaying:
-            await self._asked(self._parts.meter.settle, walk.attempt.request_id, usage, walk.attempt.at)
-            walk.settled = True
-
     async def conclude(self, exchange: Exchange, outcome: Outcome) -> None:
         """End the walk of ``exchange`` and keep its record; the exchange then has the id to answer with.
+
+        Without a walk, or where nothing can be written, that is one that tells time and reason by itself.
 
         Raises :class:`Refusal` ``dependency.*`` where that cannot be done.
         """
         exchange.concluded = True
         walk = exchange.walk
         if walk is None:
+            if outcome.code:
+                exchange.request_id = self._parts.records.sealed_id(outcome.code)
             return
         self._finish(walk, outcome)
         unpaid = await self._unpaid(walk, outcome) if walk.reserved or walk.replaying else None
@@ -224,32 +201,42 @@ class Gatehouse:
             self._finish(walk, outcome)
         if outcome.status >= 400 or walk.caller is not None or not walk.attempt.route.public:
             try:
-                exchange.request_id = self._keep(exchange, walk, outcome)
+                exchange.request_id = self.bookkeeper.keep(exchange, walk, outcome)
             except Refusal as unrecorded:
-                await self._refund(walk, unrecorded)
+                exchange.request_id = self._parts.records.sealed_id(unrecorded.reason.code)
+                await self.bookkeeper.refund(walk, unrecorded)
                 raise
         if unpaid is not None:
             raise unpaid
 
+    def look_in(self, walk: Walk, key_id: str) -> None:
+        """Whoever asks for something public presents a credential of ``key_id`` in its body.
+
+        Raises :class:`Refusal` ``flood.failed_credentials`` where too many of its prefix were bad.
+        """
+        flood = self._flood.looking_in(walk, key_id)(at=walk.attempt.at)
+        walk.learn(flood=flood)
+        if refusal := used_up(flood):
+            raise refusal
+
     def vouch(self, walk: Walk, key: KeyView) -> None:
-        """Whoever asks for something public has shown that ``key`` is theirs."""
+        """It has shown that ``key`` is its own."""
         walk.caller = key
         walk.learn(credential=CredentialFact(key, proven=True))
         self._parts.used_keys.note(key.id, walk.attempt.at)
+        self._flood.proving(walk, key.id, good=True)(at=walk.attempt.at)
 
     def doubt(self, walk: Walk) -> None:
-        """Whoever asks for something public has failed to show it: counted as every failed credential is."""
-        self._proving(walk, "", good=False)(at=walk.attempt.at)
+        """It has failed to: counted as every failed credential is.
 
-    async def use_up(self, walk: Walk, key: KeyView, uses: tuple[Uses, ...]) -> ClaimFact:
-        """Use what serves once, outside of a decision. Raises :class:`Refusal` ``dependency.*``."""
-        identity, at = key.identity.id, walk.attempt.at
-        claim = Claim(walk.attempt.request_id, identity, key.id, at, limits=(), uses=uses, metered=False)
-        return await self._asked(self._parts.meter.claim, claim)
-
-    async def in_thread(self, call: Callable[..., _T], *args: object) -> _T:
-        """One call of the ledger, in its thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._parts.thread, call, *args)
+        Raises :class:`Refusal` where it was looked at for the sake of its key alone: as if it had not been.
+        """
+        flood = walk.facts.flood
+        if flood is not None and flood.spared:
+            walk.learn(flood=replace(flood, spared=False))
+            if refusal := used_up(replace(flood, spared=False)):
+                raise refusal
+        self._flood.proving(walk, "", good=False)(at=walk.attempt.at)
 
     async def _advance(self, walk: Walk, evidence: Evidence) -> None:
         while True:
@@ -267,11 +254,12 @@ class Gatehouse:
 
     async def _resolve(self, walk: Walk, fact: FactName, evidence: Evidence) -> None:
         if fact is FactName.FLOOD:
-            walk.learn(flood=self._looking(walk)(at=walk.attempt.at))
+            walk.learn(flood=self._flood.looking(walk)(at=walk.attempt.at))
         elif fact is FactName.CREDENTIAL:
             walk.learn(credential=self._credential(walk, evidence))
         elif fact is FactName.CLAIM:
-            walk.learn(claim=await self._claim(walk))
+            self._identify(walk)
+            walk.learn(claim=await self.bookkeeper.claim(walk))
         else:
             await self._prove(walk, fact, evidence)
 
@@ -291,13 +279,6 @@ class Gatehouse:
         failed = walk.facts.failed | {fact: Failure(error.dependency, error.problem)}
         walk.facts = replace(walk.facts, failed=failed)
 
-    def _looking(self, walk: Walk) -> Callable[..., FloodFact]:
-        """What asks the flood meter of this walk ``at`` a moment."""
-        presented = presents(walk.attempt, walk.rules)
-        key_id = walk.attempt.credentials[0].key_id if presented else ""
-        look = self._parts.flood.look
-        return partial(look, walk.address, walk.rules.rulebook.flood, presented=presented, key_id=key_id)
-
     def _credential(self, walk: Walk, evidence: Evidence) -> CredentialFact:
         keys = walk.keys or self._parts.keyring.snapshot()
         index, text = evidence.key_of(walk.attempt)
@@ -310,53 +291,21 @@ class Gatehouse:
         """A key proved good: remember its use, and give its prefix back what the flood meter counted."""
         walk.caller, walk.epoch = walk.caller or key, epoch
         self._parts.used_keys.note(key.id, walk.attempt.at)
-        self._proving(walk, walk.attempt.credentials[0].key_id if walk.attempt.credentials else "", good=True)(
+        self._flood.proving(walk, walk.attempt.credentials[0].key_id if walk.attempt.credentials else "", good=True)(
             at=walk.attempt.at
         )
 
-    def _proving(self, walk: Walk, key_id: str, *, good: bool) -> Callable[..., None]:
-        """What tells the flood meter ``at`` a moment what the look-up of the credential said."""
-        return partial(self._parts.flood.proved, walk.address, walk.rules.rulebook.flood, key_id=key_id, good=good)
-
-    def _failing(self, walk: Walk) -> Callable[..., None]:
-        """What counts ``at`` a moment that a refused walk failed to prove its credential, where it did."""
-        assert isinstance(walk.decision, Refused)
-        unproven = walk.decision.finding.reason.startswith(_PROVING) and not proven_keys(walk.facts)
-        if unproven and walk.attempt.credentials:
-            return self._proving(walk, walk.attempt.credentials[0].key_id, good=False)
-        return _nothing
+    @staticmethod
+    def _look_away(walk: Walk) -> None:
+        """Refuse as if the credential had not been looked at; nothing is counted either, as nothing is then."""
+        assert walk.facts.flood is not None
+        walk.learn(flood=replace(walk.facts.flood, spared=False))
+        Gatehouse._judge_again(walk, "flood")
 
     @staticmethod
     def _identify(walk: Walk) -> None:
         """Whose walk it is, now that the credential layer let it pass."""
         walk.caller = caller_of(walk.attempt, walk.facts, walk.rules)
-
-    async def _claim(self, walk: Walk) -> ClaimFact:
-        self._identify(walk)
-        assert walk.caller is not None
-        metered = takes(walk.attempt)
-        walk.limits = limits_of(walk.caller, walk.rules) if metered else ()
-        walk.tier = walk.rules.tiers.get(walk.caller.identity.tier)
-        claim = Claim(
-            request_id=walk.attempt.request_id,
-            identity=walk.caller.identity.id,
-            key_id=walk.caller.id,
-            at=walk.attempt.at,
-            limits=walk.limits,
-            epoch=walk.epoch,
-            declared_bytes=walk.attempt.declared_bytes or 0,
-            idempotency_key=walk.attempt.idempotency_key if metered else "",
-            uses=uses_of(walk.facts),
-            metered=metered,
-            kind="cutout" if walk.attempt.behalf is None else "admission",
-        )
-        return await self.in_thread(self._parts.meter.claim, claim)
-
-    async def _asked(self, call: Callable[..., _T], *args: object) -> _T:
-        try:
-            return await self.in_thread(call, *args)
-        except Unavailable as error:
-            raise unavailable(error) from error
 
     @staticmethod
     def _finish(walk: Walk, outcome: Outcome) -> None:
@@ -381,50 +330,12 @@ class Gatehouse:
         What cannot be given back spoils no answer: a reservation returns by itself when its lease is over.
         """
         try:
-            await self._give_back_or_charge(walk, outcome)
+            await self.bookkeeper.close(walk, outcome)
         except Refusal as refusal:
             if not isinstance(walk.decision, Refused):
                 return refusal
             _LOG.warning("%s: not given back yet: %s", walk.attempt.request_id, refusal.operator_detail)
         return None
-
-    async def _give_back_or_charge(self, walk: Walk, outcome: Outcome) -> None:
-        request_id, at = walk.attempt.request_id, walk.attempt.at
-        if outcome.code == "request.client_gone" and walk.begun:
-            await self._asked(self._parts.meter.release, request_id, "aborted", at)
-        elif outcome.status >= 400 or not isinstance(walk.decision, Allowed):
-            await self._asked(self._parts.meter.release, request_id, outcome.code or f"status {outcome.status}", at)
-        else:
-            await self.settle(walk, Usage(bytes_in=walk.attempt.declared_bytes or 0))
-
-    async def _refund(self, walk: Walk, why: Refusal) -> None:
-        """What was charged for an answer that is not given after all is not owed."""
-        if walk.settled:
-            await self._asked(self._parts.meter.refund, walk.attempt.request_id, why.reason.code, walk.attempt.at)
-
-    def _keep(self, exchange: Exchange, walk: Walk, outcome: Outcome) -> str:
-        reason = walk.decision.finding.reason if isinstance(walk.decision, Refused) else outcome.code
-        exchange.record = record = Record(
-            request_id=exchange.request_id,
-            at=walk.attempt.at,
-            attempt=walk.attempt,
-            facts=walk.facts,
-            findings=walk.findings,
-            revision=walk.rules.revision,
-            version=__version__,
-            status=outcome.status,
-            reason=reason,
-            address=walk.address,
-            ms=round((perf_counter() - exchange.started) * 1000, 3),
-        )
-        try:
-            return self._parts.records.append(record, proven=walk.caller is not None)
-        except Unavailable as error:
-            raise unavailable(error) from error
-
-
-def _nothing(**_: object) -> None:
-    """What is done where there is nothing to do."""
 
 
 def _renewed(before: Sequence[LimitAnswer], newer: Sequence[LimitAnswer]) -> tuple[LimitAnswer, ...]:
@@ -440,8 +351,3 @@ def refusal_for(walk: Walk) -> Refusal:
     refusal.facts["status"] = status_of(walk.decision, walk.rules)
     refusal.facts["retry_after_s"] = retry_after_s(walk.decision.finding, walk.facts)
     return refusal
-
-
-def unavailable(error: Unavailable) -> Refusal:
-    """The refusal for a store that is down."""
-    return Refusal(f"dependency.{error.dependency}", problem=error.problem)

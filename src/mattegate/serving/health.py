@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from mattegate.cutout.engine.protocol import Engine
+    from mattegate.cutout.engine.protocol import Engine, EngineStatus
     from mattegate.serving.drain import Drain
 
 
@@ -40,7 +40,7 @@ class Health:
         if self._drain.begun:
             raise Refusal("capacity.draining")
         if not status.ready:
-            raise _not_ready(status.problem)
+            raise _not_ready(status)
         return _json(
             {
                 "status": "ready",
@@ -52,8 +52,11 @@ class Health:
         )
 
 
-def _not_ready(problem: str) -> Refusal:
-    return Refusal("capacity.not_ready", problem=problem) if problem else Refusal("capacity.starting")
+def _not_ready(status: EngineStatus) -> Refusal:
+    """Starting passes by itself; whatever else is wrong waits for somebody, who is told of it."""
+    if status.starting or not status.problem:
+        return Refusal("capacity.starting")
+    return Refusal("capacity.not_ready", problem=status.problem.removesuffix("."))
 
 
 def _json(document: Mapping[str, object]) -> Response:

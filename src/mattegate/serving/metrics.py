@@ -98,7 +98,7 @@ class Metrics:
             if finding.shadow:
                 self._count(self._shadows, finding.layer, _known(finding.reason))
             elif finding.effect in REFUSING:
-                self._count(self._decisions, finding.layer, _known(finding.reason), finding.effect.value)
+                self._count(self._decisions, _layer_of(finding), _known(finding.reason), finding.effect.value)
                 return
         self._count(self._decisions, "", "", Effect.ALLOW.value)
 
@@ -190,6 +190,12 @@ def _early(counts: Mapping[str, int]) -> Metric:
     for reason, count in sorted(known.items()):
         family.add_metric([reason], count)
     return family
+
+
+def _layer_of(finding: Finding) -> str:
+    """What a refusal counts for: the last layer also speaks for desks and books, which are no engines."""
+    reason = REASONS.get(finding.reason)
+    return reason.layer if reason is not None and finding.layer == "engine" else finding.layer
 
 
 def _known(reason: str) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from mattegate.config.settings import Settings
 
+ELSEWHERE: Final = frozenset({"file", "record", "account", "admin", "home", "backup"})
+"""Layers whose reasons belong to the command line, the account's paths and the admin plane."""
+
 _SUCCESS_HEADERS: Final = COMMON_HEADERS | {
     name: {"description": text, "schema": {"type": kind}}
     for name, text, kind in (
@@ -175,7 +178,11 @@ def _success() -> Schema:
 
 
 def _cutout_reasons() -> list[Reason]:
-    return [reason for code, reason in REASONS.items() if code not in UNSENT and reason.public == code]
+    return [
+        reason
+        for code, reason in REASONS.items()
+        if code not in UNSENT and reason.public == code and reason.layer not in ELSEWHERE
+    ]
 
 
 def _ready_reasons() -> list[Reason]:

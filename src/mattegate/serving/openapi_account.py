@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from mattegate.serving.account_keys import KeyChange, NewKey, Rotation
 from mattegate.serving.openapi_problems import COMMON_HEADERS, Schema, errors, reasons_of
-from mattegate.serving.self_service import KeyChange, NewKey, Rotation
 
 if TYPE_CHECKING:
     from mattegate.serving.small_body import Strict
@@ -58,7 +58,7 @@ def account_schemas() -> Schema:
             groups=_list({"type": "object"}), totals={"type": "object"}, credits=_NUMBER, limits=_list(_standing()),
         ),
         "Key": _object(**_key_members()),
-        "NewKey": _object(key=_TEXT | {"description": "The key itself. It is shown this once."}, **_key_members()),
+        "NewKey": _new_key(),
         "KeyList": _object(keys=_list({"$ref": "#/components/schemas/Key"})),
     }  # fmt: skip
 
@@ -87,10 +87,23 @@ def _standing() -> Schema:
     )  # fmt: skip
 
 
+def _new_key() -> Schema:
+    key = _object(**_key_members())
+    secrets = {
+        "key": _TEXT | {"description": "The API key itself. It is shown this once."},
+        "secret": _TEXT | {"description": "The HMAC secret of a signing key. It is shown this once."},
+    }
+    return key | {"properties": secrets | key["properties"]}
+
+
 def _key_members() -> dict[str, Schema]:
     maybe = _MOMENT | {"type": ["string", "null"]}
     return {
         "id": _TEXT,
+        "kind": {"enum": ["api", "signing", "certificate"]},
+        "algorithm": {"type": ["string", "null"], "description": "Of a signing key."},
+        "schemes": _TEXTS,
+        "require": _TEXTS,
         "name": _TEXT,
         "environment": _TEXT,
         "state": {"enum": ["active", "disabled", "revoked"]},

@@ -116,7 +116,7 @@ class RemoveBackground:
             *cutout.report.stages,
             Stage("total", (perf_counter() - exchange.started) * 1000),
         )
-        await self._gatehouse.settle(walk, _usage(cutout, exchange))  # 6
+        await self._gatehouse.bookkeeper.settle(walk, _usage(cutout, exchange))  # 6
         replayed = walk.facts.claim is not None and walk.facts.claim.replay > 0
         await send_answer(send, Answer(cutout, options, image.filename, stages, exchange.request_id, replayed))
 
@@ -128,7 +128,7 @@ class RemoveBackground:
         await self._gatehouse.top_up(walk, megapixels)
         if walk.attempt.idempotency_key:
             digest = await asyncio.to_thread(fingerprint, job)
-            bound = await self._gatehouse.bind(walk, digest, model)
+            bound = await self._gatehouse.bookkeeper.bind(walk, digest, model)
             if bound != model:  # the default of then
                 check_payload(walk, self._payload(bound, job, megapixels))
             return replace(job, options=replace(job.options, model=bound))

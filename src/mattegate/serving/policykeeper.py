@@ -1,7 +1,8 @@
 """The policies in force: read at the start, and again when a file changes; bad ones leave the good ones in force.
 
 The files are looked at when somebody asks, at most once a second: without a request nothing is decided, so that nothing
-needs to be known. A file that is being written is not taken before it has come to rest.
+needs to be known. Files that are being written are not taken before all of them have come to rest: the first half of a
+file may be as sound as the whole of it, and lack what it forbids.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from mattegate.config.faults import ConfigurationError
-from mattegate.config.policies import stamp_of
+from mattegate.config.policies import changed_at, stamp_of
 from mattegate.gate.policies.loading import load_policies
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0
 """Between two looks at the files."""
+REST_S: Final = 1.0
+"""For how long nothing may have changed; together with the former, what is changed is in force within two seconds."""
 
 _LOG: Final = logging.getLogger("mattegate.gate")
 
@@ -30,10 +33,16 @@ _LOG: Final = logging.getLogger("mattegate.gate")
 class PolicyKeeper:
     """The policies of the folder in the settings."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        """Read them. Raises :class:`~mattegate.config.faults.ConfigurationError` with every fault."""
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+    ) -> None:
+        """Read them; ``now`` is the clock of the files, in Unix seconds.
+
+        Raises :class:`~mattegate.config.faults.ConfigurationError` with every fault.
+        """
         self._settings = settings
         self._clock = clock
+        self._now = now
         self._folder = settings.policies_dir
         self._look_at = clock() + LOOK_S
         self._seen = stamp_of(self._folder) if self._folder else ()
@@ -49,7 +58,7 @@ class PolicyKeeper:
 
     def _look(self, folder: Path) -> None:
         stamp = stamp_of(folder)
-        if stamp == self._seen:
+        if stamp == self._seen or 0 <= self._now() - changed_at(stamp) < REST_S:
             return
         texts = self._read()
         if stamp_of(folder) != stamp:

@@ -7,17 +7,17 @@ may be a key is hidden in every text that is kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mattegate.serving.evidence import Evidence
-from mattegate.serving.proving.reading import PROVEN_BY_MESSAGE, with_proofs
+from mattegate.serving.stated_proofs import PROVEN_BY_MESSAGE, with_proofs
 from mattegate.signing.canonical import told_query
 from mattegate.signing.credentials import present
 from mattegate.signing.leaks import hide_keys
 from mattegate.signing.message import Message
 from mattegate.signing.shape import Known
-from mattegate.vocabulary.attempt import Attempt, Behalf, Flawed, Preflight
+from mattegate.vocabulary.attempt import CUT, Attempt, Behalf, Flawed, Preflight
 from mattegate.vocabulary.rulebook import SignatureRules
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ _SIGNATURE_RULES: Final = SignatureRules()
 
 BEHALF: Final = "mattegate.behalf"
 """Where in the scope it stands that a proxy asks on behalf of this request."""
-
-_CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
-"""The last character of a text that was longer: no name, address or origin holds it."""
 
 _ONCE: Final = {
     b"host": "host",
@@ -83,20 +80,8 @@ def read_attempt(
     """Read one head. Never raises: whatever is wrong with it becomes a part of the attempt."""
     headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
     prefixes = Known.of(rules).prefixes
-    single: dict[str, Any] = {}
-    doubled: list[str] = []
-    forwarded_for: list[str] = []
-    forwarded: list[str] = []
-    for name, value in headers:
-        if key := _ONCE.get(name):
-            if key in single and key in _MUST_BE_SINGLE:
-                doubled.append(name.decode("latin-1"))
-            text = value.decode("latin-1")
-            single[key] = kept(_address(text) if key == "original_uri" else text, prefixes)
-        elif name == b"x-forwarded-for":
-            forwarded_for += _elements(value, prefixes)
-        elif name == b"forwarded":
-            forwarded += _elements(value, prefixes)
+    lines = _lines_of(headers, prefixes)
+    single = lines.single
     presentation = present(headers, scope["query_string"], rules)
     behalf: Behalf | None = scope.get(BEHALF)
     if behalf is not None:
@@ -114,11 +99,11 @@ def read_attempt(
         route=match.route,
         peer=str(client[0]) if client else "",
         tls=scope["scheme"] == "https",
-        forwarded_for=tuple(forwarded_for),
-        forwarded=tuple(forwarded),
+        forwarded_for=tuple(lines.forwarded_for),
+        forwarded=tuple(lines.forwarded),
         preflight=preflight if method == "OPTIONS" else None,
         credentials=presentation.presented,
-        doubled=tuple(doubled),
+        doubled=tuple(lines.doubled),
         flawed=flawed and replace(flawed, facts=without_keys(flawed.facts, prefixes)),
         model=kept(model, prefixes) if model else "",
         declared_bytes=_length(declared) if declared else None,
@@ -130,6 +115,31 @@ def read_attempt(
     message = message_of(scope, attempt.host)
     evidence = Evidence(presentation.secrets, message, headers=headers)
     return Reading(with_proofs(attempt, message, presentation.secrets, signature), evidence)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The headers that an attempt holds, by their names in it."""
+
+    single: dict[str, Any] = field(default_factory=dict)
+    doubled: list[str] = field(default_factory=list)
+    forwarded_for: list[str] = field(default_factory=list)
+    forwarded: list[str] = field(default_factory=list)
+
+
+def _lines_of(headers: Sequence[tuple[bytes, bytes]], prefixes: tuple[str, ...]) -> _Lines:
+    lines = _Lines()
+    for name, value in headers:
+        if key := _ONCE.get(name):
+            if key in lines.single and key in _MUST_BE_SINGLE:
+                lines.doubled.append(name.decode("latin-1"))
+            text = value.decode("latin-1")
+            lines.single[key] = kept(_address(text) if key == "original_uri" else text, prefixes)
+        elif name == b"x-forwarded-for":
+            lines.forwarded_for += _elements(value, prefixes)
+        elif name == b"forwarded":
+            lines.forwarded += _elements(value, prefixes)
+    return lines
 
 
 def _address(text: str) -> str:
@@ -180,7 +190,7 @@ _HIGHEST: Final = 2**63 - 1
 def kept(text: str, prefixes: tuple[str, ...]) -> str:
     """What may be kept of a text that the caller chose."""
     if len(text) > LONGEST:
-        text = text[: LONGEST - 1] + _CUT
+        text = text[: LONGEST - 1] + CUT
     return hide_keys(text, prefixes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mattegate.config.changes import changed
@@ -31,12 +31,22 @@ async def on_hangup(*acts: Callable[[], None]) -> None:
 
 
 class Rereading:
-    """Reads the settings with ``read`` and puts them in force with ``apply``, as far as that needs no restart."""
+    """Reads the settings with ``read`` and puts them in force with ``apply``, as far as that needs no restart.
 
-    def __init__(self, settings: Settings, read: Callable[[], Settings], apply: Callable[[Settings], None]) -> None:
+    ``note`` is told which settings changed by that.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        read: Callable[[], Settings],
+        apply: Callable[[Settings], None],
+        note: Callable[[Sequence[str]], object] = lambda _: None,
+    ) -> None:
         self._settings = settings
         self._read = read
         self._apply = apply
+        self._note = note
 
     def __call__(self) -> None:
         """Read once. Faults are told to the operator, and change nothing."""
@@ -51,3 +61,5 @@ class Rereading:
         _LOG.info("configuration read again; in force: %s", ", ".join(at_once) or "nothing new")
         if later:
             _LOG.warning("these settings need a restart: %s", ", ".join(later))
+        if at_once:
+            self._note(at_once)

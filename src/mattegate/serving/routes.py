@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mattegate.gate.paths import read_otherwise
 from mattegate.vocabulary.attempt import UNKNOWN_ROUTE, RouteView
 
 CUTOUT_PATHS: Final = ("/v1/remove-bg", "/remove-bg", "/remove", "/remove-background")
@@ -155,13 +156,10 @@ class Beneath:
 
     def match(self, path: str) -> Match:
         """The route of ``path``."""
-        plain = not _READ_OTHERWISE.search(path)
+        plain = not read_otherwise(path)
         if not self.begins or (plain and any(path == one or path.startswith(_folder(one)) for one in self.begins)):
             return Match(self.route, {})
         return NOWHERE
-
-
-_READ_OTHERWISE: Final = re.compile(r"//|\\|/\.{1,2}(?:/|;|$)|[\x00-\x1f]")
 
 
 def _folder(begin: str) -> str:

@@ -1,80 +1,32 @@
-"""What a proven caller can do about themselves: see their usage; see, make, narrow, rotate and revoke their own keys.
-
-A key acts here as ``key:ID`` and can only narrow: whatever it makes has no right that it has not itself. To it, keys of
-others do not exist; the desk decides both in the transaction that writes.
-"""
+"""What a proven caller can do about themselves: see their usage, and look after their keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Final
 
 from mattegate.gate.limits import limits_of
+from mattegate.ledger.account_values import invalid
 from mattegate.serving.account import caller_of, json_response, limits_shown, timestamp
+from mattegate.serving.account_keys import OwnKeys
 from mattegate.serving.moments import moment
 from mattegate.serving.routes import KEY, KEY_ROTATE, KEYS, USAGE
-from mattegate.serving.small_body import SmallBodies, Strict, decode
-from mattegate.serving.threshold import VALUES
-from mattegate.vocabulary.facts import KeyState
-from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
     from mattegate.config.settings import Settings
-    from mattegate.ledger.control import KeyRow, Rows
+    from mattegate.ledger.control import Rows
     from mattegate.ledger.desk import Desk
     from mattegate.ledger.usage_book import By, UsageBook, UsageSum
-    from mattegate.serving.app import Answering
+    from mattegate.serving.endpoint import Answering
     from mattegate.serving.gatehouse import Gatehouse
-    from mattegate.vocabulary.facts import KeyView
 
-MOST_KEYS: Final = 100
-"""Keys that an account may have at a time by its own doing, revoked ones not counted."""
-MADE_A_DAY: Final = 100
-"""Keys that it may make in 24 hours, whatever becomes of them: every key that ever was is kept."""
-LONGEST_OVERLAP_S: Final = 30 * 86_400.0
 MONTH_S: Final = 30 * 86_400.0
 
-_DAY_S: Final = 86_400.0
 _BY: Final[Mapping[str, By]] = {"day": "day", "key": "key", "model": "model"}
-_T = TypeVar("_T")
-
-
-class NewKey(Strict):
-    """The body of ``POST /v1/keys``; what is left out is as with the key that asks."""
-
-    name: str = ""
-    environment: str = ""
-    expires_at: str | float | None = None
-    scopes: list[str] | None = None
-    addresses: list[str] = Field(default=[])
-    origins: list[str] = Field(default=[])
-    models: list[str] = Field(default=[])
-    url_hosts: list[str] = Field(default=[])
-
-
-class KeyChange(Strict):
-    """The body of ``PATCH /v1/keys/{key_id}``; what is left out stays."""
-
-    name: str = ""
-    expires_at: str | float | None = None
-    scopes: list[str] | None = None
-    addresses: list[str] = Field(default=[])
-    origins: list[str] = Field(default=[])
-    models: list[str] = Field(default=[])
-    url_hosts: list[str] = Field(default=[])
-
-
-class Rotation(Strict):
-    """The body of ``POST /v1/keys/{key_id}/rotate``."""
-
-    overlap_s: float | None = Field(default=None, ge=0, le=LONGEST_OVERLAP_S)
-    """How long the old key goes on working; left out: as the operator has it."""
 
 
 def self_service(
@@ -105,9 +57,9 @@ class OwnUsage:
         walk, key = caller_of(request)
         identity, at = key.identity.id, walk.attempt.at
         since, until, by = _period(request, at)
-        sums = await self._gatehouse.in_thread(partial(self._book.usage, identity, since, until, by=by))
+        sums = await self._gatehouse.bookkeeper.in_thread(partial(self._book.usage, identity, since, until, by=by))
         limits = limits_of(key, walk.rules)
-        standing = await self._gatehouse.in_thread(self._book.standing, identity, limits, at)
+        standing = await self._gatehouse.bookkeeper.in_thread(self._book.standing, identity, limits, at)
         return json_response(
             {
                 "identity": {"id": identity, "name": key.identity.name, "tier": key.identity.tier},
@@ -116,7 +68,7 @@ class OwnUsage:
                 "by": by,
                 "groups": [{by: one.label, **figures([one])} for one in sums],
                 "totals": figures(sums),
-                "credits": await self._gatehouse.in_thread(self._book.balance, identity),
+                "credits": await self._gatehouse.bookkeeper.in_thread(self._book.balance, identity),
                 "limits": limits_shown(standing),
             }
         )
@@ -126,14 +78,14 @@ def _period(request: Request, now: float) -> tuple[float, float, By]:
     query = request.query_params
     for name in query:
         if name not in {"since", "until", "by"}:
-            raise _invalid("a parameter", name[:40], "there are since, until and by")
+            raise invalid("a parameter", name[:40], "there are since, until and by")
         if len(query.getlist(name)) > 1:
-            raise _invalid(name, "…", "it is given twice")
+            raise invalid(name, "…", "it is given twice")
     until = moment("until", query["until"]) if "until" in query else now
     since = moment("since", query["since"]) if "since" in query else max(0.0, until - MONTH_S)
     by = _BY.get(query.get("by", "day"))
     if by is None:
-        raise _invalid("by", query["by"][:40], "it is day, key or model")
+        raise invalid("by", query["by"][:40], "it is day, key or model")
     return since, until, by
 
 
@@ -148,148 +100,3 @@ def figures(sums: Sequence[UsageSum]) -> dict[str, int | float]:
         "bytes_out": sum(one.bytes_out for one in sums),
         "ms": round(sum(one.ms for one in sums), 1),
     }
-
-
-class OwnKeys:
-    """The keys of the caller's account."""
-
-    def __init__(self, settings: Settings, gatehouse: Gatehouse, *, desk: Desk, rows: Rows) -> None:
-        self._gatehouse = gatehouse
-        self._desk = desk
-        self._rows = rows
-        self._bodies = SmallBodies(settings.upload)
-        self._overlap_s = min(settings.keys.overlap_hours * 3_600, LONGEST_OVERLAP_S)
-
-    async def all(self, request: Request) -> Response:
-        """``GET`` and ``POST /v1/keys``."""
-        return await (self._create(request) if request.method == "POST" else self._list(request))
-
-    async def one(self, request: Request) -> Response:
-        """``GET``, ``PATCH`` and ``DELETE /v1/keys/{key_id}``: to narrow and to revoke. The answer is the key.
-
-        Raises :class:`Refusal` ``account.not_found``, the same for keys of others and for none, and what
-        :class:`~mattegate.ledger.desk.Desk` does.
-        """
-        if request.method == "PATCH":
-            return await self._narrow(request)
-        if request.method == "DELETE":
-            return await self._revoke(request)
-        _, me = caller_of(request)
-        row = await self._gatehouse.in_thread(self._found, me, _key_id(request))
-        return json_response(key_shown(row))
-
-    async def rotate(self, request: Request) -> Response:
-        """``POST /v1/keys/{key_id}/rotate``: a successor with the same rights; its text stands in this answer only."""
-        walk, me = caller_of(request)
-        body = await self._body(request, Rotation)
-        overlap_s = self._overlap_s if body.overlap_s is None else body.overlap_s
-        key_id = _key_id(request)
-
-        def act() -> dict[str, Any]:
-            self._found(me, key_id)
-            self._require_room(me, walk.attempt.at)
-            minted = self._desk.rotate_key(key_id, overlap_s=overlap_s, actor=_actor(me))
-            return {"id": minted.id, "key": minted.text} | key_shown(self._found(me, minted.id)) | {"replaces": key_id}
-
-        return json_response(await self._gatehouse.in_thread(act), 201)
-
-    async def _list(self, request: Request) -> Response:
-        _, me = caller_of(request)
-        rows = await self._gatehouse.in_thread(self._rows.keys, me.identity.id)
-        return json_response({"keys": [key_shown(row) for row in rows]})
-
-    async def _create(self, request: Request) -> Response:
-        walk, me = caller_of(request)
-        wanted = _as_asking(me) | _values((await self._body(request, NewKey)).given())
-
-        def act() -> dict[str, Any]:
-            self._require_room(me, walk.attempt.at)
-            minted = self._desk.create_key(me.identity.id, actor=_actor(me), **wanted)
-            return {"id": minted.id, "key": minted.text} | key_shown(self._found(me, minted.id))
-
-        return json_response(await self._gatehouse.in_thread(act), 201)
-
-    async def _narrow(self, request: Request) -> Response:
-        given = _values((await self._body(request, KeyChange)).given())
-        return await self._changed(request, partial(self._desk.update_key, **given))
-
-    async def _revoke(self, request: Request) -> Response:
-        return await self._changed(request, partial(self._desk.revoke_key, why="by its owner"))
-
-    async def _changed(self, request: Request, act: Callable[..., KeyRow]) -> Response:
-        _, me = caller_of(request)
-        row = await self._gatehouse.in_thread(partial(act, _key_id(request), actor=_actor(me)))
-        return json_response(key_shown(row))
-
-    async def _body(self, request: Request, kind: type[_Body]) -> _Body:
-        body = await self._bodies.read(request.scope, request.receive)
-        return decode(body, kind, request.headers.get("content-type", ""))
-
-    def _found(self, me: KeyView, key_id: str) -> KeyRow:
-        row = self._rows.key(key_id)
-        if row is None or row.stored.view.identity.id != me.identity.id:
-            raise Refusal("account.not_found", what="key", name=key_id)
-        return row
-
-    def _require_room(self, me: KeyView, at: float) -> None:
-        views = [row.stored.view for row in self._rows.keys(me.identity.id)]
-        if sum(view.state is not KeyState.REVOKED for view in views) >= MOST_KEYS:
-            raise Refusal("account.many_keys", limit=MOST_KEYS, per="at a time")
-        if sum(view.created_at > at - _DAY_S for view in views) >= MADE_A_DAY:
-            raise Refusal("account.many_keys", limit=MADE_A_DAY, per="a day")
-
-
-_Body = TypeVar("_Body", bound=Strict)
-
-
-def key_shown(row: KeyRow) -> dict[str, Any]:
-    """A key without its secret, as its owner may see it."""
-    view = row.stored.view
-    return {
-        "id": view.id,
-        "name": view.name,
-        "environment": view.environment,
-        "state": str(view.state),
-        "created_at": timestamp(view.created_at),
-        "expires_at": timestamp(view.expires_at),
-        "used_at": timestamp(row.used_at),
-        "replaced_by": view.replaced_by or None,
-        "scopes": list(view.scopes if view.scopes is not None else view.identity.scopes),
-        "addresses": list(view.addresses),
-        "origins": list(view.origins),
-        "models": list(view.models),
-        "url_hosts": list(view.url_hosts),
-    }
-
-
-def _as_asking(me: KeyView) -> dict[str, Any]:
-    """What a new key is like where nothing is said: it may do what the key that asks for it may."""
-    return {
-        "environment": me.environment,
-        "expires_at": me.expires_at,
-        "scopes": me.scopes,
-        "addresses": me.addresses,
-        "origins": me.origins,
-        "models": me.models,
-        "url_hosts": me.url_hosts,
-    }
-
-
-def _values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a body as the desk takes them."""
-    if given.get("expires_at") is None:
-        return dict(given)
-    return {**given, "expires_at": moment("expires_at", given["expires_at"])}
-
-
-def _actor(me: KeyView) -> str:
-    return f"key:{me.id}"
-
-
-def _key_id(request: Request) -> str:
-    key_id: str = request.scope[VALUES]["key_id"]
-    return key_id[:64]
-
-
-def _invalid(what: str, value: str, problem: str) -> Refusal:
-    return Refusal("account.invalid", what=what, value=value, problem=problem)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import uvicorn
 
 from mattegate.config.load import ConfigurationError, Fault
-from mattegate.serving.connections import LOOPBACK, Connections
+from mattegate.serving.connections import LOOPBACK, Connections, random_id
 from mattegate.serving.door import TlsDoor
 from mattegate.serving.protocol import HEAD_BYTES, GuardedProtocol
 from mattegate.serving.tls import TlsKeeper, TlsStatus
@@ -110,6 +110,7 @@ def serve(
     admin: ASGIApp | None = None,
     vitals: Vitals | None = None,
     trust: Callable[[], Trust] | None = None,
+    new_id: Callable[[str], str] = random_id,
     on_admin: Callable[[str], None] = lambda _: None,
     on_bound: Callable[[str], None] = lambda _: None,
     on_ready: Callable[[str], None] = lambda _: None,
@@ -118,12 +119,14 @@ def serve(
 
     Each is told a base URL once: ``on_admin`` the admin plane's and ``on_bound`` the data plane's when the addresses
     are taken, ``on_ready`` the data plane's when all listen and ``/ready`` answers 200. ``vitals`` is kept up to date.
-    With ``trust`` clients are asked for a certificate.
+    With ``trust`` clients are asked for a certificate. ``new_id`` makes the id of what never reaches the application
+    from the reason that it is refused for.
 
     Raises :class:`ConfigurationError` as :func:`bind` and :class:`~mattegate.serving.tls.TlsKeeper` do.
     """
     vitals = Vitals() if vitals is None else vitals
-    listener, admin_listener = _prepare(settings, vitals, trust, admin=admin is not None)
+    make = partial(Connections, refused=vitals.refused_before_asgi, new_id=new_id)
+    listener, admin_listener = _prepare(settings, vitals, trust, make, admin=admin is not None)
     assert vitals.connections is not None
     config = _config(app, settings.server, vitals.connections, lifespan="on")
     url = _base_url(listener, "https" if vitals.tls else "http") + settings.server.prefix
@@ -131,15 +134,20 @@ def serve(
     if vitals.tls:
         server.lead_through(vitals.tls, listener, vitals.connections, patience_s=settings.server.head_s)
     if admin is not None and admin_listener is not None:
-        few = Connections(room=ADMIN_CONNECTIONS, refused=vitals.refused_before_asgi)
-        server.stand_beside(_config(admin, settings.server, few, lifespan="auto"), admin_listener)
+        few = _config(admin, settings.server, make(room=ADMIN_CONNECTIONS), lifespan="auto")
+        server.stand_beside(few, admin_listener)
         on_admin(_base_url(admin_listener, "http"))
     on_bound(url)
     server.run(sockets=[listener])
 
 
 def _prepare(
-    settings: Settings, vitals: Vitals, trust: Callable[[], Trust] | None, *, admin: bool
+    settings: Settings,
+    vitals: Vitals,
+    trust: Callable[[], Trust] | None,
+    make: Callable[..., Connections],
+    *,
+    admin: bool,
 ) -> tuple[socket.socket, socket.socket | None]:
     """Certificate and addresses; every fault is told at once, and what was taken is then given back."""
     faults: list[Fault] = []
@@ -147,7 +155,7 @@ def _prepare(
     with _collecting(faults):
         vitals.tls = TlsKeeper.of(settings.server, trust)
     with _collecting(faults):
-        vitals.connections = _connections(settings.network, vitals.refused_before_asgi)
+        vitals.connections = _connections(settings.network, make)
     with _collecting(faults):
         taken.append(bind(settings.server, settings.network))
     if admin:
@@ -168,9 +176,9 @@ def _collecting(faults: list[Fault]) -> Iterator[None]:
         faults += error.faults
 
 
-def _connections(network: NetworkSettings, refused: Counter[str]) -> Connections:
+def _connections(network: NetworkSettings, make: Callable[..., Connections]) -> Connections:
     try:
-        return Connections(room=_room(), exempt=(*LOOPBACK, *network.trusted_proxies), refused=refused)
+        return make(room=_room(), exempt=(*LOOPBACK, *network.trusted_proxies))
     except ValueError as error:
         raise _fault("network.trusted_proxies", str(error)) from None
 

@@ -49,7 +49,9 @@ _ASSETS: Final = {
 }
 """What may be asked for; a name that is not here is an unknown route, so no path is ever built from a request."""
 
-_NOT_STORED: Final = "It goes to this server in a header, never into the address, and is gone when the page is closed."
+_NOT_STORED: Final = (
+    "It goes to this server in a header, never into the address. Unless you keep it, it is gone with this page."
+)
 _ANYBODY: Final = "Not needed here: this server serves everybody. With one, its own limits apply."
 
 

@@ -24,7 +24,7 @@ MOST_BYTES: Final = 65_536
 
 _TOGETHER: Final = 16 * MB
 _SHOWN: Final = 80
-_SECRET_MEMBERS: Final = frozenset({"text", "key", "token", "secret", "password"})
+_SECRET_MEMBERS: Final = frozenset({"text", "key", "token", "secret", "password", "public_key"})
 _NEVER_REACHED: Final = 1 << 62
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from mattegate.config.settings import UploadSettings
 from mattegate.ledger.protocols import Unavailable
+from mattegate.serving.bookkeeping import unavailable
 from mattegate.serving.budget import Budget
 from mattegate.serving.exchange import Exchange
-from mattegate.serving.gatehouse import Gatehouse, refusal_for, unavailable
+from mattegate.serving.gatehouse import Gatehouse, refusal_for
 from mattegate.serving.handshake import as_request
 from mattegate.serving.held_body import BodyHolder, HeldBody, as_signed
 from mattegate.serving.reading import read_attempt

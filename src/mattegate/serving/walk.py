@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         FactName,
         FloodFact,
         KeyView,
+        LimitAnswer,
         Outcome,
         ProofFact,
     )
@@ -42,6 +43,8 @@ class Walk:
     """Whoever proved themselves, or the anonymous identity; ``None`` before that and on public routes."""
     tier: Tier | None = None
     limits: tuple[Limit, ...] = ()
+    stand: tuple[LimitAnswer, ...] = ()
+    """Where the limits stand after something was given back or weighed; the record keeps what they said first."""
     keys: Snapshot | None = None
     """The keys to look up in; ``None``: look anew."""
     epoch: int = 0

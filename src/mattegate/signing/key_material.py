@@ -16,12 +16,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from mattegate.signing.weakness import weak_edwards, weak_rsa
+
 LEAST_SECRET: Final = 16
 """Bytes; 128 bits (OWASP ASVS 5.0, 11.5.1)."""
-LEAST_RSA: Final = 2048
-"""Bits (NIST SP 800-131A Rev. 2, section 3)."""
-MOST_RSA: Final = 8192
-"""Bits; larger keys cost whoever verifies more than they are worth."""
 
 
 class Algorithm(StrEnum):
@@ -80,13 +78,13 @@ class PrivateKey:
 def load_public_key(data: bytes) -> PublicKey:
     """Read PEM (``PUBLIC KEY`` or ``RSA PUBLIC KEY``), or 32 bytes of Ed25519, plain or in base 64.
 
-    Raises :class:`KeyMaterialError` for anything else, for a private key, a curve other than P-256 and a weak RSA key.
+    Raises :class:`KeyMaterialError` for anything else, for a private key, a curve other than P-256 and a weak key.
     """
     if b"PRIVATE KEY" in data:
         raise KeyMaterialError("this is a private key; only its public half belongs on a server")
     raw = _raw_ed25519(data)
     if raw is not None:
-        return PublicKey(ed25519.Ed25519PublicKey.from_public_bytes(raw), Algorithm.ED25519)
+        return public_key(ed25519.Ed25519PublicKey.from_public_bytes(raw))
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -97,12 +95,14 @@ def load_public_key(data: bytes) -> PublicKey:
 def public_key(key: object) -> PublicKey:
     """A loaded public key with its algorithm; raises :class:`KeyMaterialError` for a kind or size that is not used."""
     if isinstance(key, ed25519.Ed25519PublicKey):
+        _check(weak_edwards(key.public_bytes_raw()))
         return PublicKey(key, Algorithm.ED25519)
     if isinstance(key, ec.EllipticCurvePublicKey):
         _check_curve(key.curve)
         return PublicKey(key, Algorithm.ECDSA_P256_SHA256)
     if isinstance(key, rsa.RSAPublicKey):
-        _check_rsa(key)
+        numbers = key.public_numbers()
+        _check(weak_rsa(numbers.n, numbers.e))
         return PublicKey(key, Algorithm.RSA_PSS_SHA512)
     raise KeyMaterialError("only Ed25519, P-256 and RSA keys are used")
 
@@ -124,15 +124,6 @@ def check_secret(secret: bytes) -> None:
         raise KeyMaterialError(f"the secret has {len(secret)} bytes; at least {LEAST_SECRET} are needed")
 
 
-def load_secret(text: str) -> HmacSecret:
-    """Read a shared secret in base 64; raises :class:`KeyMaterialError` for other text and for a short one."""
-    try:
-        secret = b64decode(text.strip(), validate=True)
-    except ValueError as error:
-        raise KeyMaterialError("a shared secret is written in base 64") from error
-    return HmacSecret(secret)
-
-
 def _raw_ed25519(data: bytes) -> bytes | None:
     if len(data) == 32:
         return data
@@ -148,6 +139,6 @@ def _check_curve(curve: ec.EllipticCurve) -> None:
         raise KeyMaterialError(f"the curve is {curve.name}; only P-256 (secp256r1) is used")
 
 
-def _check_rsa(key: rsa.RSAPublicKey) -> None:
-    if not LEAST_RSA <= key.key_size <= MOST_RSA:
-        raise KeyMaterialError(f"the RSA key has {key.key_size} bits; it must have {LEAST_RSA} to {MOST_RSA}")
+def _check(weakness: str) -> None:
+    if weakness:
+        raise KeyMaterialError(f"this is {weakness}")

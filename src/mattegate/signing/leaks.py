@@ -48,13 +48,11 @@ class Leak:
     """The key with its secret masked, fit for reports."""
 
 
-def find_keys(text: str, prefixes: Iterable[str]) -> Iterator[Leak]:
-    """Every key in ``text`` that begins with one of ``prefixes``, in the order of lines; linear in its length."""
-    return (leak for leak, _ in find_whole_keys(text, prefixes))
-
-
 def find_whole_keys(text: str, prefixes: Iterable[str]) -> Iterator[tuple[Leak, str]]:
-    """The same, each with the key itself, for whoever takes it back; nothing to be shown."""
+    """Every key in ``text`` that begins with one of ``prefixes``, in the order of lines; linear in its length.
+
+    Each comes with the key itself, for whoever takes it back; nothing to be shown.
+    """
     pattern = _pattern(prefixes)
     if pattern is None:
         return

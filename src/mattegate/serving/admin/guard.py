@@ -1,5 +1,7 @@
 """Who comes in: the host, then whether there is an admin at all, then the token, then a small body. In this order.
 
+0. Whatever is refused here or behind is on record like the refusals of the data plane, so that ``why`` explains it.
+
 1. A page of another name that resolves here (DNS rebinding) is told nothing, not even whether there is an admin.
 2. Without the token nothing of the request but its head is looked at, and every path answers the same.
 3. What the application raises goes on to the envelope, which answers it like every other refusal.
@@ -14,11 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from mattegate.gate.hosts import Hosts, plain_host
+from mattegate.ledger.desk_admins import ADMIN_PREFIX
 from mattegate.ledger.protocols import Unavailable
 from mattegate.serving.access import client_address
+from mattegate.serving.bookkeeping import unavailable
+from mattegate.serving.evidence import Evidence
 from mattegate.serving.exchange import Exchange
-from mattegate.serving.gatehouse import unavailable
+from mattegate.serving.reading import Reading, kept
 from mattegate.serving.small_body import SmallBodies, refused, require_json
+from mattegate.signing.shape import Known
+from mattegate.vocabulary.attempt import ADMIN_ROUTE, Attempt
+from mattegate.vocabulary.facts import CredentialFact, IdentityView, KeyView
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -32,6 +40,8 @@ METRICS: Final = "/metrics"
 
 _RAISED: Final = "mattegate.admin.raised"
 _LONGEST: Final = 256
+_ADMINS: Final = IdentityView("admins", "admins", tier="")
+"""Who pays for what admins do: nobody, under this name."""
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
@@ -50,6 +60,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        self._begin(scope)
         self._require_host(scope)
         if scope["path"] not in self._public:
             await self._require_admin(scope)
@@ -57,6 +68,17 @@ class Guard:
         await self._app(scope, _again(body, receive), _uncached(send))
         if (error := scope.pop(_RAISED, None)) is not None:
             raise self._as_refusal(error, scope) from error
+
+    def _begin(self, scope: Scope) -> None:
+        """Begin the walk that is put on record; without rules there is no record, and the refusal still tells why."""
+        exchange, gatehouse = Exchange.of(scope), self._parts.gatehouse
+        exchange.at = self._parts.clock()
+        try:
+            rules, keys = gatehouse.rules_and_keys()
+        except Unavailable:
+            return
+        prefixes = (*Known.of(rules.rulebook.credential).prefixes, ADMIN_PREFIX)
+        exchange.walk = gatehouse.begin(Reading(admin_attempt(scope, exchange, prefixes), Evidence()), rules, keys)
 
     def _require_host(self, scope: Scope) -> None:
         hosts = _values(scope, b"host")
@@ -75,7 +97,10 @@ class Guard:
             raise Refusal("admin.no_admin")
         if admin is None:
             raise Refusal("admin.unauthorized", address=client_address(scope))
-        Exchange.of(scope).admin = admin
+        exchange = Exchange.of(scope)
+        exchange.admin = admin
+        if exchange.walk is not None:
+            exchange.walk.learn(credential=CredentialFact(KeyView(admin, _ADMINS), proven=True))
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         if not Exchange.of(scope).body_expected:
@@ -107,6 +132,21 @@ class Guard:
             for method in _METHODS
             if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in self._app.routes)
         ]
+
+
+def admin_attempt(scope: Scope, exchange: Exchange, prefixes: tuple[str, ...]) -> Attempt:
+    """What is kept of a request: no header but those that say who asks whom, and no credential at all."""
+    return Attempt(
+        exchange.request_id,
+        exchange.at,
+        scope["method"],
+        kept(scope["path"], prefixes),
+        ADMIN_ROUTE,
+        peer=client_address(scope),
+        host=kept(", ".join(_values(scope, b"host")), prefixes),
+        user_agent=kept(", ".join(_values(scope, b"user-agent")), prefixes),
+        client_request_id=kept(", ".join(_values(scope, b"x-request-id")), prefixes),
+    )
 
 
 class Carrying:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, ParamSpec, TypeVar
 from fastapi import Depends, Request
 
 from mattegate.config.settings import Settings
-from mattegate.ledger.control import Change, Control
+from mattegate.ledger.control import Control, note
 from mattegate.ledger.desk import Desk
 from mattegate.ledger.protocols import Keyring, RecordBook
 from mattegate.ledger.usage_book import UsageBook
@@ -58,8 +58,7 @@ class AdminParts:
 
     def note(self, act: str, subject: str, details: Mapping[str, Plain], *, actor: str) -> None:
         """Write an act that the desk knows nothing of into the audit log."""
-        change = Change(act, subject, details)
-        self.control.change(lambda _: (None, change), actor=actor, at=self.clock())
+        note(self.control, act, subject, details, actor=actor, at=self.clock())
 
 
 def place(parts: AdminParts, state: Any) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from mattegate.config.settings import Settings
-    from mattegate.serving.oauth.own_keys import OwnKeys
+    from mattegate.serving.proving.own_keys import OwnKeys
     from mattegate.serving.walk import Walk
     from mattegate.vocabulary.facts import KeyView
 

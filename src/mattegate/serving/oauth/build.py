@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mattegate.config.settings import Settings
-    from mattegate.serving.app import Answering
+    from mattegate.serving.endpoint import Answering
     from mattegate.serving.gatehouse import Gatehouse
-    from mattegate.serving.oauth.own_keys import OwnKeys
     from mattegate.serving.proving.keys import KeyProver
+    from mattegate.serving.proving.own_keys import OwnKeys
 
 
 def token_endpoints(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mattegate.config.settings import Settings
     from mattegate.gate.rules import Rules
-    from mattegate.serving.oauth.own_keys import OwnKeys
+    from mattegate.serving.proving.own_keys import OwnKeys
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """``POST /oauth2/token``: an access token for a client (RFC 6749, section 4.4), with no more than its key may.
 
 It is a public route, so the client is proven here and not by the gate, and what comes of it is recorded like any other
-decision: under the client's key where it proved one. Whoever tries without a secret is counted by the flood meter.
+decision: under the client's key where it proved one. Whoever tries without a secret is counted by the flood meter,
+wherever the secret would stand: a prefix that guesses is limited here as it is everywhere else.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from starlette.responses import Response
 from mattegate.gate.address import host_of, proto_of
 from mattegate.gate.wording import untellable
 from mattegate.ledger.protocols import Unavailable
+from mattegate.serving.bookkeeping import unavailable
 from mattegate.serving.exchange import Exchange
-from mattegate.serving.gatehouse import unavailable
 from mattegate.serving.oauth.granting import Denied, lifetime_s, new_token_id, request_denied, verdict_denied
 from mattegate.serving.problem import encode_json
-from mattegate.serving.proving.tokens import PROOF_RULES, proof_use
+from mattegate.serving.proving.tokens import PROOF_RULES, possession_of, proof_use
 from mattegate.serving.routes import TOKEN_PATH
 from mattegate.serving.small_body import SmallBodies
 from mattegate.signing.message import Message, Verdict
-from mattegate.signing.tokens.binding import Possession, thumbprint_of
+from mattegate.signing.tokens.binding import Possession
 from mattegate.signing.tokens.causes import Cause
 from mattegate.signing.tokens.client_auth import presented_client, read_form
 from mattegate.signing.tokens.dpop import Proof, verify_proof
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mattegate.config.settings import Settings
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.oauth.clients import Clients
-    from mattegate.serving.oauth.own_keys import OwnKeys
+    from mattegate.serving.proving.own_keys import OwnKeys
     from mattegate.serving.walk import Walk
     from mattegate.vocabulary.facts import KeyView
 
@@ -90,6 +91,7 @@ class TokenEndpoint:
         client = presented_client(request.headers.getlist("authorization"), form)
         if isinstance(client, Verdict):
             raise verdict_denied(client)
+        self.gatehouse.look_in(walk, client.client_id)
         audiences = (walk.rules.tokens.own, walk.rules.tokens.own + TOKEN_PATH)
         try:
             key, uses = self.clients.proven(client, walk, walk.keys, audiences)
@@ -97,21 +99,19 @@ class TokenEndpoint:
             if denied.error is OAuthError.INVALID_CLIENT:
                 self.gatehouse.doubt(walk)
             raise
-        if uses and (await self.gatehouse.use_up(walk, key, uses)).conflict:
+        if uses and (await self.gatehouse.bookkeeper.use_up(walk, key, uses)).conflict:
             raise verdict_denied(Verdict(Cause.REPLAYED))
         self.gatehouse.vouch(walk, key)
         return key
 
     async def _possession(self, request: Request, walk: Walk, key: KeyView) -> Possession:
         """What the token is bound to: the key of a proof (RFC 9449, section 5), a client certificate (RFC 8705, 3)."""
-        certificate = walk.attempt.certificate
-        shown = thumbprint_of(certificate.fingerprint) if certificate and not certificate.problem else ""
         if "dpop" not in request.headers:
-            return Possession("", shown)
+            return possession_of(walk, None)
         proof = self._proof(request, walk)
-        if (await self.gatehouse.use_up(walk, key, (proof_use(proof),))).conflict:
+        if (await self.gatehouse.bookkeeper.use_up(walk, key, (proof_use(proof),))).conflict:
             raise verdict_denied(Verdict(Cause.REPLAYED), OAuthError.INVALID_DPOP_PROOF)
-        return Possession(proof.thumbprint, shown)
+        return possession_of(walk, proof)
 
     def _proof(self, request: Request, walk: Walk) -> Proof:
         scope, attempt, rules = request.scope, walk.attempt, walk.rules

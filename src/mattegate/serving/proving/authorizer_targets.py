@@ -123,14 +123,14 @@ class CallableTarget:
 
     def _begin(self, question: AuthorizerRequest) -> asyncio.Future[_Outcome]:
         if self._is_async:
-            return asyncio.ensure_future(_awaited(self._call(question)))
+            return asyncio.ensure_future(_awaited(self._call, question))
         return _in_thread(self._call, question)
 
 
-async def _awaited(answer: Awaitable[object]) -> _Outcome:
+async def _awaited(call: Callable[[AuthorizerRequest], Awaitable[object]], question: AuthorizerRequest) -> _Outcome:
     try:
-        return _Outcome(await answer)
-    except Exception as error:  # noqa: BLE001 - told to whoever waits
+        return _Outcome(await call(question))
+    except BaseException as error:  # noqa: BLE001 - SystemExit would end the server, a cancellation the request
         return _Outcome(error=error)
 
 

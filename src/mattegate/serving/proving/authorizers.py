@@ -21,6 +21,7 @@ from mattegate.outbound.fetch import GuardedHttp
 from mattegate.serving.proving.authorizer_answers import Answers
 from mattegate.serving.proving.authorizer_targets import Target, open_target
 from mattegate.signing.leaks import hide_keys
+from mattegate.vocabulary.attempt import CUT
 from mattegate.vocabulary.authorizing import Answer, AuthorizerRequest, NoAnswerError, read_answer
 from mattegate.vocabulary.facts import AuthorizerFact
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 _HEADER: Final = "header:"
 _ANY_PATH: Final = frozenset({"app", "authz"})
 """Routes that stand for paths of other applications."""
-_CUT: Final = "…"
-"""The last character of a text of the attempt that was longer."""
 
 
 class AuthorizerProver:
@@ -144,6 +143,6 @@ def _key(rules: AuthorizerRules, walk: Walk, values: dict[str, str | None]) -> b
     attempt = walk.attempt
     where = (attempt.host, attempt.path) if attempt.route.name in _ANY_PATH else ()
     texts = (rules.name, attempt.route.name, attempt.method, *where, *values.values())
-    if not rules.most_ttl_s or any(text.endswith(_CUT) for text in (*where, attempt.origin or "")):
+    if not rules.most_ttl_s or any(text.endswith(CUT) for text in (*where, attempt.origin or "")):
         return None
     return hashlib.sha256(repr(texts).encode()).digest()

@@ -62,6 +62,17 @@ class IssuerKeys:
         except KeysUnavailable as error:
             raise Unavailable("keyset", f"{issuer.name}: {error.problem}") from error
 
+    async def newer(self, issuer: TokenIssuer, than: KeySet) -> KeySet | None:
+        """Other keys than those that a signature did not fit: some issuers rotate under one name, or under none.
+
+        ``None`` where there are none, or it is too soon to ask, or nobody answers: then the last ones count.
+        """
+        try:
+            keys = await self._remote(issuer).after_unknown()
+        except KeysUnavailable:
+            return None
+        return keys if keys != than else None
+
     def _remote(self, issuer: TokenIssuer) -> RemoteKeys[KeySet]:
         place = (issuer.issuer, issuer.jwks_uri, issuer.inner_hosts, issuer.stale_s)
         known = self._kept.get(issuer.name)

@@ -42,7 +42,8 @@ class KeyProver:
         try:
             pepper = self._peppers.of(stored.pepper_version)
         except KeyError:
-            problem = f"a key lies under pepper {stored.pepper_version}, newer than this server: restart it"
+            missing = f"pepper-{stored.pepper_version}"
+            problem = f"the key {stored.view.id} lies under {missing}, which is not here: put it back into secrets/"
             raise Unavailable("control", problem) from None
         return matches(text, stored.digest, pepper)
 

@@ -27,7 +27,7 @@ from mattegate.signing.leaks import hide_keys
 from mattegate.signing.message import BodyCover, Message, Stated, Verdict
 from mattegate.signing.request_signatures import COMPAT, HMAC, MESSAGE, message_rules, sigv4_rules
 from mattegate.signing.shape import Known
-from mattegate.vocabulary.facts import KeyKind, ProofFact, Uses
+from mattegate.vocabulary.facts import KeyKind, KeyState, ProofFact, Uses
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 BODIES_AT_ONCE: Final = 4
 """Bodies that are read for a proof from one address at a time."""
+_LATER_S: Final = 1.0
+"""For how much longer than it is good a signature is remembered."""
 
 
 class SignatureProver:
@@ -58,12 +60,13 @@ class SignatureProver:
         assert stated is not None
         assert evidence.message is not None
         message = replace(evidence.message, scheme=proto_of(walk.attempt, walk.rules))
-        stored = _found(stated, walk, keys)
-        secret = self._secret(stored)
-        try:
-            verdict = await self._judged(message, stated, secret, walk, evidence)
-        except Refusal as refusal:  # of a body that had to be read: too large, too slow, gone
-            return ProofFact(stored.view if stored else None, refusal.reason.code, plain(refusal.facts))
+        for stored in _found(stated, walk, keys) or (None,):
+            try:
+                verdict = await self._judged(message, stated, self._secret(stored), walk, evidence)
+            except Refusal as refusal:  # of a body that had to be read: too large, too slow, gone
+                return ProofFact(stored.view if stored else None, refusal.reason.code, plain(refusal.facts))
+            if verdict.good:
+                break
         if stored is None or not verdict.good:
             return ProofFact(stored.view if stored else None, verdict.code, _told(verdict, walk))
         return ProofFact(stored.view, uses=_uses(stated, stored.view, walk))
@@ -131,18 +134,30 @@ class SignatureProver:
                 del self._reading[address]
 
 
-def _found(stated: Stated, walk: Walk, keys: Snapshot) -> StoredKey | None:
-    """The signing key that the signature names, if it may be used so."""
+def _found(stated: Stated, walk: Walk, keys: Snapshot) -> tuple[StoredKey, ...]:
+    """The signing key that the signature names, if it may be used so; where it names none, those that it may be of."""
     if stated.key_id:
         stored = keys.keys.get(stated.key_id)
-        return stored if stored and _suits(stored, stated.scheme) else None
+        return (stored,) if stored and _suits(stored, stated.scheme) else ()
     # The compatibility form may leave it to the API key beside it whose signature it is.
     credential = walk.facts.credential
     if credential is None or credential.key is None or not credential.proven:
-        return None
-    mine = credential.key.identity.id
-    found = [one for one in keys.keys.values() if one.view.identity.id == mine and _suits(one, stated.scheme)]
-    return found[0] if len(found) == 1 else None
+        return ()
+    return _of_account(credential.key.identity.id, stated.scheme, walk.attempt.at, keys)
+
+
+def _of_account(identity: str, scheme: str, at: float, keys: Snapshot) -> tuple[StoredKey, ...]:
+    """The one signing key of an account, and those in whose place it is, as long as they work on beside it."""
+    every = [one for one in keys.keys.values() if one.view.identity.id == identity and _suits(one, scheme)]
+    mine = [one for one in every if _is_live(one.view, at)] or every
+    current = [one for one in mine if not one.view.replaced_by]
+    if len(current) != 1:
+        return ()
+    return (*current, *(one for one in mine if one.view.replaced_by == current[0].view.id))
+
+
+def _is_live(key: KeyView, at: float) -> bool:
+    return key.state is KeyState.ACTIVE and (key.expires_at is None or at < key.expires_at)
 
 
 def _suits(stored: StoredKey, scheme: str) -> bool:
@@ -187,6 +202,8 @@ def _uses(stated: Stated, signer: KeyView, walk: Walk) -> tuple[Uses, ...]:
     """
     if not stated.nonce or (stated.scheme.startswith("sigv4") and walk.attempt.method in {"GET", "HEAD"}):
         return ()
-    window = walk.rules.rulebook.signature.skew_s
-    until = max((stated.created or walk.attempt.at) + window, stated.expires or 0.0) + 1.0
-    return (Uses(f"signature:{signer.id}", stated.nonce, until),)
+    if stated.scheme == sigv4.QUERY_FORM and stated.expires is not None:
+        return (Uses(f"presigned:{signer.id}", stated.nonce, stated.expires + _LATER_S),)
+    made = stated.created or walk.attempt.at
+    until = made + walk.rules.rulebook.signature.skew_s + _LATER_S
+    return (Uses(f"signature:{signer.id}", stated.nonce, until, made=made),)

@@ -29,8 +29,8 @@ from mattegate.vocabulary.facts import IdentityView, KeyView, ProofFact, Uses
 if TYPE_CHECKING:
     from mattegate.ledger.protocols import Snapshot
     from mattegate.serving.evidence import Evidence
-    from mattegate.serving.oauth.own_keys import OwnKeys
     from mattegate.serving.proving.issuer_keys import IssuerKeys
+    from mattegate.serving.proving.own_keys import OwnKeys
     from mattegate.serving.walk import Walk
     from mattegate.signing.tokens.claims import TokenClaims
     from mattegate.signing.tokens.key_set import KeySet
@@ -40,6 +40,9 @@ MEGAPIXEL: Final = 1_000_000
 PROOF_RULES: Final = ProofRules()
 _LATER_S: Final = 10.0
 """For how much longer than its own leeway a value is remembered."""
+_MOST_TOLD: Final = 64
+_LONGEST: Final = 100
+"""How many roles that no policy speaks of are kept with a decision, and of how many characters."""
 
 
 class TokenProver:
@@ -60,8 +63,7 @@ class TokenProver:
         proof = self._proof(walk, evidence, text)
         if isinstance(proof, Verdict):
             return _refused(proof)
-        key_set = await self._key_set(rules, stated, walk)
-        claims = verify(text, key_set, rules, at=walk.attempt.at, possession=_possession(walk, proof))
+        claims = await self._verified(text, stated, rules, walk, possession_of(walk, proof))
         if isinstance(claims, Verdict):
             return _refused(claims)
         fact = _found(claims, rules, walk, keys)
@@ -72,6 +74,16 @@ class TokenProver:
         if stated.issuer == trusted.own and not self._gives:
             return Verdict(Cause.ISSUER, {"issuer": stated.issuer})
         return tokens.rules_for(stated, trusted.rules)
+
+    async def _verified(
+        self, text: str, stated: tokens.StatedToken, rules: TokenRules, walk: Walk, possession: Possession
+    ) -> TokenClaims | Verdict:
+        at, key_set = walk.attempt.at, await self._key_set(rules, stated, walk)
+        claims = verify(text, key_set, rules, at=at, possession=possession)
+        if not isinstance(claims, Verdict) or claims.code != Cause.SIGNATURE or rules.issuer == walk.rules.tokens.own:
+            return claims
+        newer = await self._issuers.newer(walk.rules.tokens.issuers[rules.issuer], key_set)
+        return claims if newer is None else verify(text, newer, rules, at=at, possession=possession)
 
     async def _key_set(self, rules: TokenRules, stated: tokens.StatedToken, walk: Walk) -> KeySet:
         trusted = walk.rules.tokens
@@ -93,7 +105,8 @@ class TokenProver:
         return proof
 
 
-def _possession(walk: Walk, proof: Proof | None) -> Possession:
+def possession_of(walk: Walk, proof: Proof | None) -> Possession:
+    """What a caller showed beside a token: a client certificate that is good, and the key of a proof."""
     certificate = walk.attempt.certificate
     shown = thumbprint_of(certificate.fingerprint) if certificate and not certificate.problem else ""
     return Possession(proof.thumbprint if proof else "", shown)
@@ -156,7 +169,19 @@ def _foreign(claims: TokenClaims, rules: TokenRules, walk: Walk, keys: Snapshot)
         facts = {"claim": rules.identity.claim, "value": bearer.identity_id}
         return _refused(Verdict(Cause.IDENTITY, dict(facts)))
     issuer, environment = walk.rules.tokens.issuers[rules.issuer].name, min(walk.rules.environments, default="")
-    return ProofFact(KeyView(f"token:{issuer}", identity, issuer, environment, scopes=bearer.scopes))
+    policies = walk.rules.policies
+    groups = _groups(issuer, bearer.roles, policies.groups if policies else frozenset())
+    return ProofFact(KeyView(f"token:{issuer}", identity, issuer, environment, scopes=bearer.scopes, groups=groups))
+
+
+def _groups(issuer: str, roles: tuple[str, ...], spoken_of: frozenset[str]) -> tuple[str, ...]:
+    """The roles as policies name them: all that any policy speaks of, and of the others as many as a record may hold.
+
+    What the issuer calls a role is none of ours, so that it cannot make up a scope or the role of another issuer.
+    """
+    named = dict.fromkeys(f"{issuer}:{role}" for role in roles)
+    others = [group for group in named if group not in spoken_of and group.isprintable() and len(group) <= _LONGEST]
+    return (*(group for group in named if group in spoken_of), *others[:_MOST_TOLD])
 
 
 def _made(bearer: Bearer, rules: TokenRules) -> IdentityView | None:

@@ -16,12 +16,13 @@ from mattegate.signing.sigv4.checking import check
 from mattegate.signing.sigv4.making import presign, sign
 from mattegate.signing.sigv4.presigned import PARAMETERS
 from mattegate.signing.sigv4.reading import read, unsigned
-from mattegate.signing.sigv4.rules import EMPTY_SHA256, UNSIGNED_PAYLOAD, SigV4Rules
+from mattegate.signing.sigv4.rules import EMPTY_SHA256, QUERY_FORM, UNSIGNED_PAYLOAD, SigV4Rules
 from mattegate.signing.sigv4.verifying import verify
 
 __all__ = [
     "EMPTY_SHA256",
     "PARAMETERS",
+    "QUERY_FORM",
     "UNSIGNED_PAYLOAD",
     "SigV4Rules",
     "check",

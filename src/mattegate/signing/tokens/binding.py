@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
 from mattegate.signing.tokens import base64url
@@ -29,13 +28,11 @@ class Possession:
 NOTHING: Final = Possession()
 
 
-def certificate_thumbprint(der: bytes) -> str:
-    """``x5t#S256`` of a certificate in DER (RFC 8705, section 3.1)."""
-    return base64url.encode(sha256(der).digest())
-
-
 def thumbprint_of(fingerprint: str) -> str:
-    """``x5t#S256`` of a certificate whose SHA-256 is known in hex; raises ``ValueError`` for other text."""
+    """``x5t#S256`` (RFC 8705, section 3.1) of a certificate whose SHA-256 is known in hex.
+
+    Raises ``ValueError`` for other text.
+    """
     return base64url.encode(bytes.fromhex(fingerprint))
 
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from mattegate.signing.tokens import base64url
 from mattegate.signing.tokens.algorithms import ALGORITHMS, SAME, PublicKey
 from mattegate.signing.tokens.causes import SHOWN, shown
-from mattegate.signing.tokens.weakness import weak_edwards, weak_rsa
+from mattegate.signing.weakness import weak_edwards, weak_rsa
 
 _SECRET_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _CURVES: Final[Mapping[str, tuple[ec.EllipticCurve, int]]] = MappingProxyType(

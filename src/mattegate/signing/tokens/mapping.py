@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mattegate.signing.message import VERIFIED, Verdict
-from mattegate.signing.tokens.causes import Cause, Refused, answering, shown
+from mattegate.signing.tokens.causes import Cause, Refused, answering
 from mattegate.signing.tokens.claims import TokenClaims, text
 from mattegate.signing.tokens.rules import IdentityRules
 
@@ -34,13 +33,6 @@ def bearer_of(claims: TokenClaims, rules: IdentityRules) -> Bearer:
     scopes = dict.fromkeys(scope for word in theirs for scope in rules.scopes.get(word, ()))
     tier = next((tier for role, tier in rules.tiers if role in roles), rules.default_tier)
     return Bearer(_identity(claims, rules), tier, tuple(scopes), roles)
-
-
-def check_scope(scopes: tuple[str, ...], needed: str) -> Verdict:
-    """Whether ``scopes`` hold what a route needs (403 ``insufficient_scope``, RFC 6750, section 3.1)."""
-    if needed in scopes or "*" in scopes:
-        return VERIFIED
-    return Verdict(Cause.INSUFFICIENT_SCOPE, {"scope": needed, "given": shown(" ".join(scopes))})
 
 
 def _identity(claims: TokenClaims, rules: IdentityRules) -> str:

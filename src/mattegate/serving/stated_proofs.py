@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mattegate.signing.message import Message
-    from mattegate.vocabulary.attempt import Attempt
+    from mattegate.vocabulary.attempt import Attempt, RouteView
     from mattegate.vocabulary.rulebook import SignatureRules
 
 PROVEN_BY_MESSAGE: Final = SIGNED | TOKENS
@@ -36,7 +36,7 @@ def with_proofs(attempt: Attempt, message: Message, secrets: Sequence[str], rule
 
 
 def _signed(attempt: Attempt, index: int, message: Message, rules: SignatureRules) -> Attempt:
-    stated = read_signature(message, attempt.credentials[index].scheme, rules)
+    stated = read_signature(message, attempt.credentials[index].scheme, _taken_on(attempt.route, rules))
     if isinstance(stated, Verdict):
         return replace(attempt, unreadable=Flawed(stated.code, stated.facts))
     known = replace(attempt.credentials[index], scheme=stated.scheme, key_id=stated.key_id[:_LONGEST_ID])
@@ -45,6 +45,16 @@ def _signed(attempt: Attempt, index: int, message: Message, rules: SignatureRule
 
 
 _LONGEST_ID: Final = 128
+
+
+def _taken_on(route: RouteView, rules: SignatureRules) -> SignatureRules:
+    """``rules`` with the compatibility form only where work is asked for.
+
+    It covers no path, and what was signed for a cut-out shall not make or revoke keys.
+    """
+    if route.metered or not rules.unsafe_body_timestamp_hmac:
+        return rules
+    return replace(rules, unsafe_body_timestamp_hmac=False)
 
 
 def _with_token(attempt: Attempt, presented: Presented, text: str) -> Attempt:
