@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from docs.cause_pages import write_cause_pages
@@ -25,12 +26,9 @@ def reasons_page() -> str:
         "Every refusal carries one of these codes in `reason`, a sentence in `detail` and what to do in `remedy`.",
         "Codes are never renamed. `{…}` stands for the facts of the case.",
     ]
-    layer = ""
-    for reason in sorted(REASONS.values(), key=lambda reason: list(REASONS).index(reason.code)):
-        if reason.layer != layer:
-            layer = reason.layer
-            lines += ["", f"## {layer}"]
-        lines += _reason_section(reason)
+    for layer in dict.fromkeys(reason.layer for reason in REASONS.values()):
+        lines += ["", f"## {layer}"]
+        lines += chain.from_iterable(_reason_section(reason) for reason in REASONS.values() if reason.layer == layer)
     return "\n".join(lines) + "\n"
 
 

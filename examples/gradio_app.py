@@ -3,7 +3,7 @@
 Gradio wants an older Pillow than mattegate itself runs on, so it gets an environment of its own, in which mattegate is
 installed without its dependencies: the gate alone needs no image library and no model.
 
-    uv venv .venv-gradio
+    uv venv .venv-gradio                                          # .venv/bin/uv where there is no other
     uv pip sync --python .venv-gradio/bin/python --require-hashes requirements/gradio.lock
     uv pip install --python .venv-gradio/bin/python --no-deps .
     .venv/bin/mattegate keys create --name me --tier free         # prints a key; works beside the running server
@@ -11,7 +11,7 @@ installed without its dependencies: the gate alone needs no image library and no
 
 Open http://127.0.0.1:7860/ and give the key as the password, with any name; or call it:
 
-    Client("http://127.0.0.1:7860", headers={"X-API-Key": key}).predict("photo.jpg", api_name="/mirror")
+    Client("http://127.0.0.1:7860", headers={"X-API-Key": key}).predict(handle_file("photo.jpg"), api_name="/mirror")
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from mattegate.ledger.opening import Books
     from mattegate.ledger.protocols import Keyring
-    from mattegate.serving.app import Answering
+    from mattegate.serving.endpoint import Answering
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.metrics import Metrics, Sources
-    from mattegate.serving.oauth.own_keys import OwnKeys
     from mattegate.serving.proving.authorizers import AuthorizerProver
+    from mattegate.serving.proving.own_keys import OwnKeys
     from mattegate.serving.proving.prover import Prover
     from mattegate.serving.rulekeeper import RuleKeeper
     from mattegate.serving.server import Vitals
@@ -75,9 +75,9 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
     from mattegate.ledger.flood import MemoryFloodMeter  # noqa: PLC0415 - local cut-outs need no gate
     from mattegate.ledger.opening import open_books  # noqa: PLC0415
     from mattegate.serving.gatehouse import Gatehouse, GateParts  # noqa: PLC0415
-    from mattegate.serving.oauth.own_keys import OwnKeys  # noqa: PLC0415
     from mattegate.serving.proving.authorizers import AuthorizerProver  # noqa: PLC0415
     from mattegate.serving.proving.certificates import CertificateReader  # noqa: PLC0415
+    from mattegate.serving.proving.own_keys import OwnKeys  # noqa: PLC0415
     from mattegate.serving.rulekeeper import RuleKeeper  # noqa: PLC0415
     from mattegate.serving.trust import TrustKeeper  # noqa: PLC0415
 
@@ -140,7 +140,9 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
         access.send_lines_to(log)
         gate = stack.enter_context(open_gate(settings))
         tell_keys(gate.books.keyring, settings.ledger_dir)
-        rereading = Rereading(settings, reread, partial(_apply, gate))
+        rereading = Rereading(
+            settings, reread, partial(_apply, gate), lambda names: gate.thread.submit(_audit, gate, names)
+        )
         leaks = LeakWatch(gate.books.keyring, gate.books.accounts.control)
         scheduler = build_scheduler(settings, gate, leaks)
         vitals, engine, library = server.Vitals(), build_engine(settings), ModelLibrary(settings)
@@ -160,10 +162,16 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
             observe=each(feeding(metrics), telling_leaks(leaks.note)),
         )
         admin = build_admin(settings, gate, metrics, sources=sources, scheduler=scheduler)
-        tell = partial(_LOG.info, "admin plane at %s")
         server.serve(
-            api, settings, admin=admin, vitals=vitals, trust=gate.trust, on_admin=tell, on_ready=on_ready
-        )  # fmt: skip
+            api,
+            settings,
+            admin=admin,
+            vitals=vitals,
+            trust=gate.trust,
+            new_id=gate.books.records.sealed_id,
+            on_admin=partial(_LOG.info, "admin plane at %s"),
+            on_ready=on_ready,
+        )
 
 
 def build_self_service(settings: Settings, gate: OpenGate) -> Mapping[str, Answering]:
@@ -271,12 +279,26 @@ def tell_keys(keyring: Keyring, folder: Path) -> None:
         _LOG.info("api key loaded: %s (%s)", key.view.id, key.view.state)
     _LOG.info("auth initialized: %d API keys, from %s and the configuration", len(snapshot.keys), folder)
     if not snapshot.keys:
-        _LOG.warning("there is no API key, so every cut-out is refused; make one: mattegate keys create --name NAME")
+        _LOG.warning(
+            "there is no API key, so every cut-out is refused; make one: mattegate keys create --name NAME --tier free"
+        )
 
 
 def key_prefixes(settings: Settings) -> tuple[str, ...]:
     """How keys of this server begin."""
     return settings.keys.prefix_prod, settings.keys.prefix_test
+
+
+def _audit(gate: OpenGate, changed: Sequence[str]) -> None:
+    """Write down that settings changed while the server ran."""
+    from mattegate.ledger.control import note  # noqa: PLC0415
+    from mattegate.ledger.protocols import Unavailable  # noqa: PLC0415
+
+    control, told = gate.books.accounts.control, ", ".join(changed)
+    try:
+        note(control, "config.reread", "configuration", {"settings": told}, actor="task:hangup", at=time.time())
+    except Unavailable as error:
+        _LOG.error("the audit log does not hold that these settings changed: %s: %s", told, error)
 
 
 def _apply(gate: OpenGate, settings: Settings) -> None:

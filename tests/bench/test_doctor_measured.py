@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from bench.context import QUICK, Bench
 from bench.log_made_up import LOGS, MadeUp
 from mattegate.doctor.nginx.tree import read_file
 from mattegate.doctor.readers import HEAD_BYTES, head_text, recognise
+from tests.doctor.readers.logs.reading import counted, read
 
 
 class Silent:
@@ -41,6 +44,17 @@ def test_each_log_is_recognised_as_what_it_is_measured_as(name: str) -> None:
     assert found.name == reader
 
 
+@pytest.mark.parametrize("name", LOGS)
+def test_each_log_is_counted_as_its_pieces_are(name: str) -> None:
+    """What makes the reader fast changes nothing: a few lines at a time, of which none is known, give the same."""
+    reader, make = LOGS[name]
+    lines = MadeUp(make, 300_000).read().splitlines(keepends=True)
+    pieces = (b"".join(lines[at : at + 60]) for at in range(0, len(lines), 60))
+    by_line = counted(seen for piece in pieces for seen in read(piece, reader))
+    assert counted(read(b"".join(lines), reader)) == by_line
+    assert by_line.total() > 10
+
+
 def test_every_piece_of_a_scan_asks_for_other_paths() -> None:
     """The log never says the same line twice, and has the length that was asked for."""
     log = MadeUp(LOGS["scan"][1], 3_000_000)
@@ -51,10 +65,20 @@ def test_every_piece_of_a_scan_asks_for_other_paths() -> None:
 
 
 def test_logs_are_told_one_after_another() -> None:
-    """A line of JSON for each, with the memory so far and the part of the speed of splitting lines."""
+    """A line of JSON for each, with its memory and the part of the speed of splitting lines."""
     told = [json.loads(line) for line in doctor_log_driver.told(1, ["access", "uvicorn"])]
     assert [name for log in told for name in log] == ["access", "uvicorn"]
-    assert all(log["peak_mb"] > 0 and 0 <= log["of_line_by_line"] < 1 for each in told for log in each.values())
+    assert all(0 <= log["of_line_by_line"] < 1 for each in told for log in each.values())
+    assert all(0 < log["peak_of_first_half_mb"] <= log["peak_mb"] for each in told for log in each.values())
+
+
+def test_a_driver_does_not_tell_the_memory_of_who_started_it() -> None:
+    """What runs before the logs are read may have been as large as it likes."""
+    large = bytearray(400_000_000)
+    large[::4_096] = b"x" * len(large[::4_096])
+    command = [sys.executable, "-m", doctor_log_driver.__name__, "1", "access"]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert told["access"]["peak_mb"] < 100 < len(large) / 1e6
 
 
 def test_the_configuration_has_as_many_lines_as_it_says(tmp_path: Path) -> None:

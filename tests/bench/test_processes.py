@@ -45,6 +45,18 @@ def test_memory_of_the_tree_is_more_than_of_its_child() -> None:
         assert 1 < processes.pss_mb(child) < processes.pss_mb(parent) < 500
 
 
+def test_the_own_peak_is_seen_and_begins_again() -> None:
+    """Ninety megabytes that were there for a moment are in it, until it is set back."""
+    processes.forget_peak()
+    before = processes.peak_mb()
+    large = bytearray(90_000_000)
+    large[::4_096] = b"x" * len(large[::4_096])
+    assert processes.peak_mb() > before + 80
+    del large
+    processes.forget_peak()
+    assert processes.peak_mb() < before + 60
+
+
 def test_own_processor_time_grows() -> None:
     """User and system time of all threads, in seconds."""
     before = processes.cpu_seconds(os.getpid())

@@ -52,6 +52,13 @@ def test_every_act_is_listed_with_who_what_and_why(acted: At) -> None:
     assert "odd traffic" in acted("audit", "list").out
 
 
+def test_moments_are_told_as_people_read_them(acted: At) -> None:
+    """The list says when a key ends; the entry itself keeps the exact figure, over which its hash goes."""
+    acted("keys", "create", "--name", "brief", "--identity", "alice", "--expires", "2999-01-01")
+    assert "expires_at=2999-01-01T00:00:00Z" in acted("audit", "list").out
+    assert isinstance(entries(acted)[-1]["details"]["expires_at"], float)
+
+
 def test_a_sound_log_has_a_head_to_write_down(acted: At) -> None:
     """It is sound by itself and goes through every head that it ever had."""
     told = acted.told("audit", "verify")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
+from typing import Any
 
 from tests.cli.at_home import At, server_on
 
 
+def acts(at: At) -> list[dict[str, Any]]:
+    """The audit log of a home, oldest first."""
+    return [json.loads(line) for line in at("audit", "list", "--json").out.splitlines()]
+
+
 def test_a_home_in_use_is_saved_and_comes_back_whole(at: At, tmp_path: Path) -> None:
-    """With its secrets: the same keys, the same audit log, another home."""
+    """With its secrets: the same keys, the same audit log, another home. Each home's log says what was done with it."""
     at.home.mkdir()
     with server_on(at.home):
         key_id, _ = at.key()
@@ -20,7 +27,11 @@ def test_a_home_in_use_is_saved_and_comes_back_whole(at: At, tmp_path: Path) -> 
     assert at("backup", "restore", file, "--home", tmp_path / "second").code == 0
     second = At(tmp_path / "second", at.capsys)
     assert second.told("keys", "show", key_id) == at.told("keys", "show", key_id)
-    assert second.told("audit", "verify") == at.told("audit", "verify")
+    assert second.told("audit", "verify")["sound"]
+    (*before, saved), (*same, restored) = acts(at), acts(second)
+    assert before == same
+    assert (saved["act"], restored["act"]) == ("backup.create", "backup.restore")
+    assert saved["subject"] == restored["subject"] == "whole.tar"
     assert second.told("secrets", "list") == at.told("secrets", "list")
 
 

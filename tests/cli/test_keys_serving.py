@@ -69,3 +69,14 @@ def test_a_key_holds_and_ends_on_the_very_next_request(serving: tuple[Path, int]
     assert json.loads(simulated.out)["reason"] == "credential.revoked"
     assert call(real("--home", home, "usage", "reconcile")).code == 0
     assert call(real("--home", home, "audit", "verify")).code == 0
+
+
+def test_a_key_under_a_new_pepper_is_good_without_a_restart(serving: tuple[Path, int]) -> None:
+    """The running server knows the pepper with the first key under it; keys under the old one go on working."""
+    home, port = serving
+    line = ("keys", "create", "--tier", "free", "--json", "--name")
+    before = json.loads(call(real("--home", home, *line, "before")).out)
+    assert ask(port, "/v1/whoami", before["key"])[0] == 200
+    assert call(real("--home", home, "secrets", "rotate", "pepper")).code == 0
+    after = json.loads(call(real("--home", home, *line, "after")).out)
+    assert [ask(port, "/v1/whoami", key["key"])[0] for key in (after, before)] == [200, 200]

@@ -61,6 +61,7 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(at: At, words: tuple[str
     assert ended.err
     assert "Traceback" not in ended.err
     assert at.told("keys", "list") == []
+    assert at.told("identities", "list") == []
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,13 @@ def test_a_certificate_is_bound_by_what_it_must_match(at: At, match: str, kept: 
     again = at("keys", "create-certificate", "--name", "other", "--tier", "free", "--match", kept)
     assert again.code == 3, again
     assert told["id"] in again.err
+    assert [row["name"] for row in at.told("identities", "list")] == ["gpu"]
+
+
+def test_a_signing_key_is_bound_to_the_hosts_of_its_images(at: At) -> None:
+    """As an API key is."""
+    told = at.told("keys", "create-signing", "--name", "ci", "--tier", "free", "--url-host", "*.example.com")
+    assert at.told("keys", "show", told["id"])["url_hosts"] == ["*.example.com"]
 
 
 def test_a_certificate_whose_binding_was_revoked_can_be_bound_anew(at: At) -> None:

@@ -22,8 +22,8 @@ def home(u2netp_home: Path, tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def _run(home: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(models_app, arguments, env={"MATTEGATE_HOME": str(home), "COLUMNS": "200"})
+def _run(home: Path, *arguments: str, columns: int = 200) -> Result:
+    return CliRunner().invoke(models_app, arguments, env={"MATTEGATE_HOME": str(home), "COLUMNS": str(columns)})
 
 
 def test_the_list_shows_what_is_installed_and_what_may_earn_money(home: Path) -> None:
@@ -32,6 +32,12 @@ def test_the_list_shows_what_is_installed_and_what_may_earn_money(home: Path) ->
     assert [name for name, row in rows.items() if row["installed"]] == ["u2netp"]
     assert (rows["rmbg-2.0"]["commercial"], rows["rmbg-2.0"]["may_load"]) == ("no", False)
     assert "birefnet-general-lite" in _run(home, "list").stdout
+
+
+def test_nothing_is_cropped_on_a_narrow_terminal(home: Path) -> None:
+    """A name that cannot be copied, or a size without its end, is worse than a long line."""
+    assert _run(home, "list", columns=40).stdout == _run(home, "list").stdout
+    assert _run(home, "info", "rmbg-2.0", columns=40).stdout == _run(home, "info", "rmbg-2.0").stdout
 
 
 def test_info_tells_numerics_licence_and_sources(home: Path) -> None:

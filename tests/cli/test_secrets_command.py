@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.cli.at_home import At, server_on
 
 
@@ -40,11 +42,22 @@ def test_signing_secrets_and_tokens_have_versions_too(at: At) -> None:
     assert at.told("secrets", "rotate", "token")["name"] == "token-2"
 
 
-def test_a_running_server_is_named_because_it_does_not_know_the_new_pepper(at: At) -> None:
-    """It reads its secrets when it starts."""
+def test_a_running_server_is_named_where_it_goes_on_with_the_old_one(at: At) -> None:
+    """It signs tokens with what it had when it started; peppers and keks it learns by itself."""
     at.home.mkdir()
     with server_on(at.home) as server:
-        assert f"the server (process {server.process.pid}) does not know it" in at("secrets", "rotate", "pepper").err
+        told = f"the server (process {server.process.pid}) signs with the old one until it is started again"
+        assert told in at("secrets", "rotate", "token").err
+        assert told not in at("secrets", "rotate", "pepper").err
+
+
+def test_a_rotation_stands_in_the_audit_log(at: At) -> None:
+    """By whom, and which version it made."""
+    at.key()
+    at("secrets", "rotate", "kek")
+    newest = json.loads(at("audit", "list", "--json").out.splitlines()[-1])
+    assert (newest["act"], newest["subject"]) == ("secret.rotate", "kek-2")
+    assert newest["actor"].startswith("cli:")
 
 
 def test_a_home_without_secrets_has_none_to_list(at: At) -> None:

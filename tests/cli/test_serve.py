@@ -18,7 +18,7 @@ def test_a_line_to_paste_is_printed_once_requests_would_be_served(tmp_path: Path
     ended = call(scripted("--home", tmp_path, "serve", "--port", "9123"), tmp_path)
     assert ended.code == 0
     assert f"mattegate {__version__} · http://127.0.0.1:9123 · model u2netp · home {tmp_path}" in ended.out
-    assert "mattegate keys create --name NAME" in ended.out
+    assert "mattegate keys create --name NAME --tier free" in ended.out
     line = next(line for line in ended.out.splitlines() if "curl" in line)
     assert line.startswith("  curl -sS -H 'Authorization: Bearer KEY' -F image=@photo.jpg ")
     assert line.endswith(" http://127.0.0.1:9123/v1/remove-bg -o cutout.png")

@@ -61,6 +61,15 @@ def test_credits_are_booked_beside_the_server_and_once_for_one_reference(busy: A
     assert busy("usage", "reconcile").code == 0
 
 
+def test_credits_stand_in_the_audit_log_once(busy: At) -> None:
+    """A reference that is sent again books nothing, so nothing was done."""
+    for _ in range(2):
+        busy.told("usage", "credit", "bob", "7", "--reference", "evt-1", "--note", "invoice 17")
+    acts = [json.loads(line) for line in busy("audit", "list", "--json").out.splitlines()]
+    booked = [act["details"] for act in acts if act["act"] == "credits.add"]
+    assert [(one["units"], one["balance"], one["note"]) for one in booked] == [(7, 7, "invoice 17")]
+
+
 def test_the_standing_takes_nothing(busy: At) -> None:
     """Asked ten times it is what it was."""
     told = [busy.told("usage", "standing", "alice") for _ in range(3)]

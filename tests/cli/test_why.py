@@ -188,6 +188,18 @@ def test_a_sealed_id_tells_time_and_reason(home: Path, ask: Why) -> None:
     assert document["at"] == "2027-01-15T08:00:00Z"
 
 
+def test_what_never_was_a_request_is_told_by_its_id(home: Path, ask: Why) -> None:
+    """Not that there was no room for its record: there was nothing to put on record."""
+    with closing(opened(home)) as book:
+        sealed = book.sealed_id("request.head_too_large")
+    told = ask(sealed).output
+    assert f"{sealed}  refused 431  request.head_too_large" in told
+    assert "before it was a request" in told
+    assert "the access log" in told
+    assert "remedy    Send" in told
+    assert "records.unproven_mb" not in told
+
+
 def test_an_unknown_id_fails_and_says_where_it_looked(home: Path, ask: Why) -> None:
     """Exit code 1, on stderr, with the home; nothing is made there."""
     result = ask(ID)

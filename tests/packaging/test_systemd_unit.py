@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -60,7 +61,9 @@ def test_its_line_serves_reloads_and_stops(unit: ConfigParser, u2netp_home: Path
     line = unit["Service"]["ExecStart"].replace("/etc/mattegate/mattegate.yaml", str(config))
     line = line.replace("/var/log/rmbg/access.jsonl", str(log))
     words = [sys.executable, "-m", "mattegate", *shlex.split(line)[1:]]
-    environ = ENVIRONMENT | {"MATTEGATE_HOME": str(u2netp_home)}
+    home = tmp_path / "home"
+    shutil.copytree(u2netp_home / "models", home / "models")
+    environ = ENVIRONMENT | {"MATTEGATE_HOME": str(home)}
     with subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             until(lambda: log.exists() and status(port, "/ready") == 200, 60)

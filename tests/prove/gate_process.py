@@ -58,6 +58,11 @@ class GateProcess:
             self.kill()
             raise
 
+    def pss_mb(self) -> float:
+        """The memory of it and of all below it, in megabytes."""
+        assert self._process is not None
+        return processes.pss_mb(self._process.pid)
+
     def kill(self) -> tuple[int, ...]:
         """``kill -9``; the processes that were below it."""
         assert self._process is not None

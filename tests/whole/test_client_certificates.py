@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mattegate.config.settings import Settings
-from mattegate.ledger.desk_keys import Terms
 from mattegate.ledger.opening import open_accounts
 from mattegate.signing.certificates import view_certificate
 from mattegate.signing.trust import Trust
@@ -27,45 +24,8 @@ from tests.serving.bare import until
 from tests.serving.served import read_all
 from tests.signing.authority import SERVER, Authority, Issued
 from tests.whole.apis import Api, serving
-from tests.whole.proxies import Answer, caddy, curl, free_port, nginx
-
-WHOAMI = "/v1/whoami"
-
-
-@dataclass
-class House:
-    """Two authorities of which one is trusted, and files for all that they issued."""
-
-    folder: Path
-    trusted: Authority
-    below: Authority
-    stranger: Authority
-    written: int = 0
-
-    @property
-    def store(self) -> Path:
-        """The trust store's file."""
-        return self.folder / "clients-ca.pem"
-
-    @property
-    def lists(self) -> Path:
-        """The file of revocations."""
-        return self.folder / "clients-crl.pem"
-
-    def files(self, issued: Issued) -> tuple[str, ...]:
-        """curl's options to show a certificate."""
-        self.written += 1
-        certificate, key = issued.write(self.folder, f"client{self.written}")
-        return ("--cert", str(certificate), "--key", str(key))
-
-    def server_settings(self) -> dict[str, Any]:
-        """TLS for localhost."""
-        certificate, key = self.trusted.server().write(self.folder, "server")
-        return {"tls_certificate": str(certificate), "tls_key": str(key)}
-
-    def certificate_settings(self, mode: str, **more: Any) -> dict[str, Any]:
-        """Which certificates are asked for."""
-        return {"mode": mode, "trust_store": str(self.store), "revocation_lists": [str(self.lists)], **more}
+from tests.whole.certified import WHOAMI, House, ask, binary, bind, nginx_for, through
+from tests.whole.proxies import caddy, curl, free_port, nginx
 
 
 @pytest.fixture
@@ -84,23 +44,6 @@ def api(house: House) -> Iterator[Api]:
     certificates = house.certificate_settings("required")
     with serving(house.folder / "home", server=house.server_settings(), certificates=certificates) as running:
         yield running
-
-
-def bind(api: Api, name: str, *matches: str, **terms: Any) -> None:
-    """Let certificates stand for a new identity."""
-    with open_accounts(Settings(home=api.home)) as accounts:
-        identity = accounts.desk.create_identity(name, tier="vip", actor="cli:test", scopes=("*",))
-        for match in matches:
-            accounts.desk.create_certificate_key(identity.view.id, actor="cli:test", terms=Terms(**terms), match=match)
-
-
-def ask(house: House, api: Api, path: str = WHOAMI, *arguments: str, shown: Issued | None = None) -> Answer:
-    """One request, with the server's certificate checked."""
-    authority = house.folder / "server-ca.pem"
-    authority.write_bytes(house.trusted.pem)
-    files = house.files(shown) if shown else ()
-    port = api.url.rpartition(":")[2]
-    return curl("--cacert", str(authority), *files, *arguments, f"https://localhost:{port}{path}")
 
 
 def refused_before_asgi(api: Api) -> list[str]:
@@ -292,61 +235,30 @@ def _behind(house: House, header: str, proxies: str = "127.0.0.1/32") -> Any:
     return serving(house.folder / "home", network={"trusted_proxies": [proxies]}, certificates=certificates)
 
 
-_NGINX = """
-server {{
-  listen 127.0.0.1:{port} ssl;
-  ssl_certificate {certificate}; ssl_certificate_key {key};
-  ssl_client_certificate {store}; ssl_verify_client {verify}; ssl_verify_depth 4;
-  location / {{
-    proxy_pass {upstream};
-    proxy_set_header Host $host;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
-    proxy_set_header Client-Cert "";
-  }}
-}}
-"""
-
-
-def _nginx(house: House, api: Api, port: int, verify: str) -> str:
-    certificate, key = house.trusted.server().write(house.folder, "nginx")
-    return _NGINX.format(
-        port=port, certificate=certificate, key=key, store=house.store, verify=verify, upstream=api.url
-    )
-
-
-def _through(house: House, port: int, *arguments: str, shown: Issued | None = None, path: str = WHOAMI) -> Answer:
-    authority = house.folder / "server-ca.pem"
-    authority.write_bytes(house.trusted.pem)
-    files = house.files(shown) if shown else ()
-    return curl("--cacert", str(authority), *files, *arguments, f"https://localhost:{port}{path}")
-
-
 def test_nginx_passes_on_what_its_client_showed(house: House) -> None:
     """In its own spelling; without a certificate, or with a header that the client made up, nobody passes."""
     port = free_port()
-    with _behind(house, "x-ssl-client-cert") as api, nginx(house.folder, port, _nginx(house, api, port, "optional")):
+    with _behind(house, "x-ssl-client-cert") as api, nginx(house.folder, port, nginx_for(house, api, port, "optional")):
         bind(api, "alice", "subject:CN=alice")
         alice = house.trusted.issue("alice")
-        answer = _through(house, port, shown=alice)
+        answer = through(house, port, shown=alice)
         assert (answer.status, answer.json["identity"]["name"]) == (200, "alice")
         forged = quote(alice.certificate.public_bytes(Encoding.PEM).decode(), safe="")
         for arguments in ((), ("-H", f"X-SSL-Client-Cert: {forged}")):
-            assert _through(house, port, *arguments).json["reason"] == "transport.client_cert_missing"
+            assert through(house, port, *arguments).json["reason"] == "transport.client_cert_missing"
         house.lists.write_bytes(house.trusted.revocations(alice))
-        until(lambda: _through(house, port, shown=alice).status == 403)
-        assert _through(house, port, shown=alice).json["reason"] == "transport.client_cert_revoked"
+        until(lambda: through(house, port, shown=alice).status == 403)
+        assert through(house, port, shown=alice).json["reason"] == "transport.client_cert_revoked"
 
 
 def test_what_nginx_does_not_check_is_checked_here(house: House) -> None:
     """``optional_no_ca`` passes on what nobody issued that anybody trusts; here it proves nothing."""
     port, config = free_port(), "optional_no_ca"
-    with _behind(house, "x-ssl-client-cert") as api, nginx(house.folder, port, _nginx(house, api, port, config)):
+    with _behind(house, "x-ssl-client-cert") as api, nginx(house.folder, port, nginx_for(house, api, port, config)):
         bind(api, "alice", "subject:CN=alice")
-        answer = _through(house, port, shown=house.stranger.issue("alice"))
+        answer = through(house, port, shown=house.stranger.issue("alice"))
         assert (answer.status, answer.json["reason"]) == (403, "transport.client_cert_untrusted")
-        assert _through(house, port, shown=house.trusted.issue("alice")).status == 200
+        assert through(house, port, shown=house.trusted.issue("alice")).status == 200
 
 
 def test_whatever_is_wrong_with_one_that_was_passed_on_has_its_own_reason(house: House, behind: Api) -> None:
@@ -359,11 +271,11 @@ def test_whatever_is_wrong_with_one_that_was_passed_on_has_its_own_reason(house:
     }
     bind(behind, "alice", "subject:CN=alice")
     for reason, shown in cases.items():
-        answer = curl("-H", f"Client-Cert: {_binary(shown)}", behind.url + WHOAMI)
+        answer = curl("-H", f"Client-Cert: {binary(shown)}", behind.url + WHOAMI)
         assert (answer.status, answer.json["reason"]) == (403, reason)
         record = next(each for each in behind.records(0) if each.request_id == answer.json["request_id"])
         assert record.reason == reason
-    assert curl("-H", f"Client-Cert: {_binary(house.trusted.issue('alice'))}", behind.url + WHOAMI).status == 200
+    assert curl("-H", f"Client-Cert: {binary(house.trusted.issue('alice'))}", behind.url + WHOAMI).status == 200
 
 
 _CADDY = """
@@ -390,17 +302,13 @@ def test_caddy_passes_on_what_its_client_showed_by_the_standard(house: House, be
     with caddy(house.folder, port, text):
         bind(behind, "alice", "subject:CN=alice")
         alice = house.trusted.issue("alice")
-        answer = _through(house, port, shown=alice)
+        answer = through(house, port, shown=alice)
         assert (answer.status, answer.json["identity"]["name"]) == (200, "alice")
-        shown = _through(house, port, shown=house.stranger.issue("alice"))
+        shown = through(house, port, shown=house.stranger.issue("alice"))
         assert shown.json["reason"] == "transport.client_cert_untrusted"
-        without = _through(house, port, "-H", f"Client-Cert: {_binary(alice)}")
+        without = through(house, port, "-H", f"Client-Cert: {binary(alice)}")
         assert without.status in {400, 403}  # an empty byte sequence is what Caddy makes of no certificate
         assert without.json["reason"] in {"transport.client_cert_malformed", "transport.client_cert_missing"}
-
-
-def _binary(issued: Issued) -> str:
-    return ":" + base64.b64encode(issued.der).decode() + ":"
 
 
 def test_headers_of_a_peer_that_is_no_proxy_are_nothing(house: House) -> None:
@@ -408,7 +316,7 @@ def test_headers_of_a_peer_that_is_no_proxy_are_nothing(house: House) -> None:
     alice = house.trusted.issue("alice")
     with _behind(house, "client-cert", "10.9.8.7/32") as api:
         bind(api, "alice", "subject:CN=alice")
-        answer = curl("-H", f"Client-Cert: {_binary(alice)}", api.url + WHOAMI)
+        answer = curl("-H", f"Client-Cert: {binary(alice)}", api.url + WHOAMI)
         assert (answer.status, answer.json["reason"]) == (403, "transport.client_cert_missing")
         assert api.records(0)[0].attempt.certificate is None
 
@@ -425,10 +333,10 @@ def test_a_proxy_passes_the_chain_on_too(house: House, behind: Api) -> None:
     """``Client-Cert-Chain``: without it the path to the authority is not found."""
     bind(behind, "bob", "subject:CN=bob")
     bob = house.below.issue("bob")
-    chain = ", ".join(_binary(Issued(each, bob.key)) for each in bob.chain)
-    alone = curl("-H", f"Client-Cert: {_binary(bob)}", behind.url + WHOAMI)
+    chain = ", ".join(binary(Issued(each, bob.key)) for each in bob.chain)
+    alone = curl("-H", f"Client-Cert: {binary(bob)}", behind.url + WHOAMI)
     assert alone.json["reason"] == "transport.client_cert_untrusted"
-    whole = curl("-H", f"Client-Cert: {_binary(bob)}", "-H", f"Client-Cert-Chain: {chain}", behind.url + WHOAMI)
+    whole = curl("-H", f"Client-Cert: {binary(bob)}", "-H", f"Client-Cert-Chain: {chain}", behind.url + WHOAMI)
     assert whole.status == 200
 
 

@@ -30,6 +30,7 @@ from mattegate.client import (
 from mattegate.client.comparing import canonical_text
 from mattegate.client.credentials import Moment, signed
 from mattegate.client.request import Server, outgoing
+from mattegate.signing import compat_hmac
 from mattegate.signing.key_material import HmacSecret
 from mattegate.vocabulary.rulebook import SignatureRules
 from tests.serving.served import Served, read_all
@@ -267,13 +268,14 @@ def test_how_far_a_clock_is_off_stands_in_the_record(gate: Gate, signers: dict[s
 
 
 def test_a_replay_is_refused_across_a_restart(gate: Gate, signers: dict[str, Signer]) -> None:
-    """Nonces are on the disk before the answer goes out."""
+    """Nonces are on the disk before the answer goes out, so that ``kill -9`` takes none along."""
     names = ("own hmac", "botocore", "own rfc9421 ed25519", "the document")
     sent = [WAYS[name].make(signers[name], now()) for name in names]
     assert {answered(gate, one).status_code for one in sent} == {200}
-    gate.process.stop()
-    gate.process.start()
-    assert {told(answered(gate, one)) for one in sent} == {(403, "signature.replayed")}
+    for end in (gate.process.kill, gate.process.stop):
+        end()
+        gate.process.start()
+        assert {told(answered(gate, one)) for one in sent} == {(403, "signature.replayed")}
 
 
 # --- the answer to a mismatch -----------------------------------------------------------------------------------------
@@ -401,11 +403,40 @@ def test_the_document_goes_with_the_key_beside_it(gate: Gate) -> None:
     key = gate.another(owner)
     own = signer(gate, "document signer", identity=owner, scheme="compat-hmac")
     sent = WAYS["the document"].make(own, now())
-    nameless = tuple(pair for pair in sent.headers if pair[0] != "X-Key-Id")
-    unnamed = replace(sent, headers=(*nameless, *bearer(key.text).items()))
-    assert answered(gate, unnamed).status_code == 200
+    assert answered(gate, unnamed(own, key.text)).status_code == 200
     named = replace(sent, headers=(*sent.headers, *bearer(key.text).items()))
     assert told(answered(gate, named)) == (403, "signature.replayed")  # that name is not signed, and makes it no other
+
+
+def test_the_document_goes_on_while_its_secret_is_rotated(gate: Gate) -> None:
+    """Its clients name no key, and sign with the old secret or the new one until the old one ends."""
+    owner = gate.accounts.desk.create_identity("rotating", tier="pairs", actor=ACTOR).view.id
+    key = gate.another(owner)
+    old = signer(gate, "rotating signer", identity=owner, scheme="compat-hmac")
+    minted = gate.accounts.desk.rotate_key(old.id, overlap_s=60, actor=ACTOR)
+    new = Signer(gate, minted.id, minted.text)
+    assert [told(answered(gate, unnamed(each, key.text))) for each in (old, new)] == [(200, ""), (200, "")]
+    gate.accounts.desk.revoke_key(old.id, actor=ACTOR)
+    again = [told(answered(gate, unnamed(each, key.text, at=now() - 1))) for each in (old, new)]
+    assert again == [(403, "signature.mismatch"), (200, "")]
+
+
+def unnamed(who: Signer, key: str, *, at: float = 0.0) -> Sent:
+    """As the document signs, with an API key and without the id of the signing key."""
+    sent = WAYS["the document"].make(who, at or now())
+    nameless = tuple(pair for pair in sent.headers if pair[0] != "X-Key-Id")
+    return replace(sent, headers=(*nameless, *bearer(key).items()))
+
+
+def test_the_document_is_for_cutouts_alone(gate: Gate) -> None:
+    """What covers no path is no proof elsewhere: it neither tells about the account nor makes it keys."""
+    who = signer(gate, "cut-outs only", scheme="compat-hmac")
+    for method, path, body in (("GET", "/v1/whoami", b""), ("POST", "/v1/keys", b'{"name": "mine"}')):
+        secret = compat_hmac.UnsafeBodyTimestampSecret(who.secret.encode())
+        lines = compat_hmac.sign(body, who.id, secret, at=now())
+        headers = {name.decode(): value.decode() for name, value in lines} | {"Content-Type": "application/json"}
+        answer = gate.web.request(method, path, content=body or None, headers=headers)
+        assert told(answer) == (401, "signature.incomplete"), answer.text
 
 
 def _together(key: str, who: Signer) -> str:

@@ -136,3 +136,53 @@ def test_tokens_must_be_bound_where_the_operator_says_so(tmp_path: Path) -> None
         refused = gate.whoami(issuer.token(RSA))
         assert refused.json()["reason"] == "token.binding_required"
         assert refused.headers["www-authenticate"].startswith("DPoP ")
+
+
+POLICIES = """
+@id("self") permit (principal, action == Action::"read", resource);
+@id("team") permit (principal in Group::"okta:image-team", action, resource);
+@id("contractors") forbid (principal in Group::"okta:contractors", action, resource);
+@id("scope") forbid (principal in Role::"keys", action, resource);
+"""
+
+
+def test_roles_reach_policies_behind_the_name_of_their_issuer(tmp_path: Path) -> None:
+    """Two issuers that both call a role so are told apart, and no role of theirs is a scope of ours."""
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "roles.cedar").write_text(POLICIES)
+    policies = {"folder": str(tmp_path / "policies")}
+    with own_issuer(RSA) as okta, own_issuer(ELLIPTIC) as other:
+        tokens = trusting(okta)
+        tokens["issuers"]["other"] = {**tokens["issuers"]["okta"], "issuer": other.url, "prefix": "other:"}
+        with giving(tmp_path / "home", PNG, tokens=tokens, policies=policies) as gate:
+            assert gate.cut(okta.token(RSA, roles=["image-team", "okta:contractors", "keys", "*"])).status_code == 200
+            told: dict[str, tuple[str, str]] = {
+                "without": (okta.token(RSA), "policy.no_permit"),
+                "elsewhere": (other.token(ELLIPTIC, roles=["image-team", "okta:image-team"]), "policy.no_permit"),
+                "both": (okta.token(RSA, roles="image-team contractors"), "policy.denied"),
+            }
+            for name, (token, reason) in told.items():
+                refused = gate.cut(token)
+                assert (refused.status_code, refused.json()["reason"]) == (403, reason), name
+            assert gate.whoami(told["without"][0]).status_code == 200
+            key = gate.api.key("image-team")
+            assert gate.cut(key).json()["reason"] == "policy.denied"  # by its scope, which is a role
+
+
+def test_a_decision_keeps_the_groups_that_count_and_some_of_the_others(tmp_path: Path) -> None:
+    """However many roles a token names, those that policies speak of are there; the record stays small."""
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "roles.cedar").write_text(POLICIES)
+    with own_issuer(RSA) as okta:
+        settings = {"tokens": trusting(okta), "policies": {"folder": str(tmp_path / "policies")}}
+        with giving(tmp_path / "home", PNG, **settings) as gate:
+            many = [f"role-{number}" for number in range(400)]
+            refused = gate.cut(okta.token(RSA, roles=[*many, "image-team", "a\nb", "contractors"]))
+            assert refused.json()["reason"] == "policy.denied"
+            request_id = refused.headers["x-request-id"]
+            record = next(record for record in gate.api.records(0) if record.request_id == request_id)
+            assert record.facts.token is not None
+            assert record.facts.token.key is not None
+            groups = record.facts.token.key.groups
+            assert groups[:3] == ("okta:image-team", "okta:contractors", "okta:role-0")
+            assert len(groups) == 2 + 64

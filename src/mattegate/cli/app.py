@@ -111,7 +111,7 @@ def _root(
     home: Annotated[
         Path | None, typer.Option(help="The folder that holds everything of one installation.", show_default=False)
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.", show_default=False)] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML or YAML file with settings.", show_default=False)] = None,
     with_traceback: Annotated[bool, typer.Option("--traceback", hidden=True)] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)

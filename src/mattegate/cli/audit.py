@@ -156,6 +156,13 @@ def _facts(entry: AuditEntry) -> dict[str, Any]:
 def _line(entry: AuditEntry) -> tuple[object, ...]:
     emptied = entry.act.endswith(".update")  # a restriction taken away reads as nothing
     details = ", ".join(
-        f"{name}={value}" for name, value in entry.details.items() if emptied or value not in {None, ""}
+        f"{name}={_spoken(name, value)}" for name, value in entry.details.items() if emptied or value not in {None, ""}
     )
     return entry.seq, minute_text(entry.at), entry.actor, entry.act, entry.subject, details
+
+
+def _spoken(name: str, value: object) -> object:
+    """A moment as people read it; everything else as it was written down."""
+    if isinstance(value, int | float) and (name == "until" or name.endswith("_at")):
+        return moment_or_none(value)
+    return value

@@ -12,7 +12,7 @@ from mattegate.cli.context import invocation_of
 from mattegate.cli.grouping import command_of, new_group
 from mattegate.cli.homes import tell_home, warn_of_another
 from mattegate.cli.key_options import Json
-from mattegate.cli.ledger import told
+from mattegate.cli.ledger import note_act, told
 from mattegate.cli.moments import moment_or_none
 from mattegate.cli.rendering import write_error, write_json
 from mattegate.cli.tables import print_table
@@ -39,6 +39,7 @@ def create(
     settings = invocation_of(ctx).settings()
     with told():
         manifest = back_up(settings.home, file.absolute(), at=time.time(), secrets=with_secrets)
+    note_act(settings, "backup.create", file.name, {"files": len(manifest.files), "secrets": with_secrets})
     _tell(manifest, file, as_json=as_json)
     if not (with_secrets or as_json):
         write_error(f"without {settings.secrets_dir} no key in it can be checked; keep a copy of that apart")
@@ -60,6 +61,7 @@ def restore_home(
     settings = invocation_of(ctx).settings({"home": home} if home else None)
     with told():
         manifest = restore(file.absolute(), settings.home)
+    note_act(settings, "backup.restore", file.name, {"files": len(manifest.files), "of": moment_or_none(manifest.at)})
     _tell(manifest, file, as_json=as_json)
     if not as_json:
         if not manifest.holds_secrets:

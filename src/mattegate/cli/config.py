@@ -15,8 +15,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from mattegate.cli.config_render import render
+from mattegate.cli.config_render import RENDERED, render
 from mattegate.cli.context import Invocation
+from mattegate.cli.grouping import command_of
 from mattegate.cli.rendering import shown, tell_faults
 from mattegate.config.example import example_toml
 from mattegate.config.issuers import spell_issuer
@@ -31,7 +32,10 @@ from mattegate.gate.policies.loading import with_policies
 FAULTY: Final = 2
 
 config_app = typer.Typer(
-    name="config", help="Check a configuration, show what it amounts to, or begin one.", no_args_is_help=True
+    name="config",
+    help="Check a configuration, show what it amounts to, or begin one.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -41,12 +45,9 @@ _File = Annotated[
 ]
 
 
-@config_app.command("check")
+@command_of(config_app, "check", "mattegate config check /etc/mattegate.toml")
 def check(context: typer.Context, file: _File = None, *, as_json: _Json = False) -> None:
-    """Say everything that is wrong, with its place and what to write instead; and what is right but worth knowing.
-
-    Example: mattegate config check /etc/mattegate.toml
-    """
+    """Say everything that is wrong, with its place and what to write instead; and what is right but worth knowing."""
     file = file or _invoked(context).config
     examined = with_policies(_examined(context, file))
     notes = notable(examined.settings, given=examined.origins, file=file)
@@ -58,12 +59,9 @@ def check(context: typer.Context, file: _File = None, *, as_json: _Json = False)
         raise typer.Exit(FAULTY)
 
 
-@config_app.command("show")
+@command_of(config_app, "show", "mattegate config show --json")
 def show(context: typer.Context, file: _File = None, *, as_json: _Json = False) -> None:
-    """Every setting as it holds here, and where it was set; secrets are masked.
-
-    Example: mattegate config show --json
-    """
+    """Every setting as it holds here, and where it was set; secrets are masked."""
     examined = _examined(context, file or _invoked(context).config)
     if examined.faults:
         tell_faults(examined.faults)
@@ -77,16 +75,13 @@ def show(context: typer.Context, file: _File = None, *, as_json: _Json = False) 
         )
 
 
-@config_app.command("example")
+@command_of(config_app, "example", "mattegate config example > mattegate.toml")
 def example() -> None:
-    """A TOML file with every setting, its meaning and its default.
-
-    Example: mattegate config example > mattegate.toml
-    """
+    """A TOML file with every setting, its meaning and its default."""
     typer.echo(example_toml(), nl=False)
 
 
-config_app.command("render")(render)
+command_of(config_app, "render", RENDERED)(render)
 
 
 def _invoked(context: typer.Context) -> Invocation | _Alone:

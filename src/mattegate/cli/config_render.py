@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -10,6 +10,9 @@ from mattegate.cli.context import invocation_of
 from mattegate.config.proxies import Front, rendered
 from mattegate.config.settings import ServerSettings
 from mattegate.vocabulary.admission import Proxy
+
+RENDERED: Final = "mattegate config render nginx --upstream http://127.0.0.1:7000 > /etc/nginx/conf.d/gate.conf"
+"""The line to paste below the help."""
 
 Which = Annotated[Proxy, typer.Argument(help="Which proxy stands in front.", show_default=False)]
 Upstream = Annotated[str, typer.Option(help="The service behind the proxy: http://HOST:PORT.")]
@@ -21,10 +24,7 @@ Name = Annotated[str, typer.Option(help="The host that the proxy serves; _ for a
 def render(
     context: typer.Context, proxy: Which, upstream: Upstream, gate: Gate = "", port: Port = 8080, name: Name = "_"
 ) -> None:
-    """A configuration for nginx, Caddy, Traefik or Envoy that asks the gate before anything passes.
-
-    Example: mattegate config render nginx --upstream http://127.0.0.1:7000 > /etc/nginx/conf.d/gate.conf
-    """
+    """A configuration for nginx, Caddy, Traefik or Envoy that asks the gate before anything passes."""
     server = invocation_of(context).settings().server
     try:
         text = rendered(proxy, Front(gate or address_of(server), server.prefix, upstream, port, name))

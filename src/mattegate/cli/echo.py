@@ -12,6 +12,8 @@ from typing import Annotated, Final
 import typer
 
 from mattegate.cli.context import invocation_of
+from mattegate.cli.ledger import note_act
+from mattegate.cli.moments import moment_or_none
 from mattegate.config.settings import Settings
 from mattegate.ledger.protocols import Unavailable
 from mattegate.ledger.tickets import Minted, TicketBox
@@ -43,6 +45,7 @@ def command(
         minted = TicketBox(settings.home).mint(time.time())
     except Unavailable as error:
         raise Refusal("dependency.ledger", problem=error.problem) from error
+    note_act(settings, "echo.ticket", "echo", {"expires_at": moment_or_none(minted.expires_at)})
     if not settings.server.echo:
         sys.stderr.write("server.echo is off in this configuration: a server started with it does not answer tickets\n")
     target = f"{(url or _own_url(settings)).rstrip('/')}/v1/echo/{minted.ticket}"

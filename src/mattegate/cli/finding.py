@@ -8,6 +8,7 @@ from mattegate.cli.ledger import actor
 from mattegate.config.settings import Settings
 from mattegate.ledger.configured import CONFIGURED
 from mattegate.ledger.control import Control, KeyRow
+from mattegate.ledger.desk_base import NewIdentity, Owner
 from mattegate.ledger.opening import Accounts
 from mattegate.ledger.protocols import IdentityRow
 from mattegate.signing.keys import id_of
@@ -47,8 +48,8 @@ def payer(control: Control, name_or_id: str, settings: Settings) -> IdentityView
     return found_identity(control, name_or_id).view
 
 
-def find_or_create(accounts: Accounts, name_or_id: str, *, tier: str, scopes: tuple[str, ...] = ()) -> IdentityRow:
-    """The identity, made where there is none and a ``tier`` is given.
+def owner_of(accounts: Accounts, name_or_id: str, *, tier: str, scopes: tuple[str, ...] = ()) -> Owner:
+    """Whose a new key is: the identity that is there, or one that is made with it where a ``tier`` is given.
 
     Raises :class:`typer.BadParameter` where a tier is needed, and :class:`Refusal` ``account.invalid`` where the
     identity that is there has another tier.
@@ -56,11 +57,25 @@ def find_or_create(accounts: Accounts, name_or_id: str, *, tier: str, scopes: tu
     row = accounts.control.identity(name_or_id)
     if row is None:
         if not tier:
-            raise typer.BadParameter(f"there is no identity {name_or_id!r} yet; name its tier", param_hint="--tier")
-        both = tuple(dict.fromkeys((*_SCOPES, *scopes)))
-        return accounts.desk.create_identity(name_or_id, tier=tier, actor=actor(), scopes=both)
+            problem = f"there is no identity {name_or_id!r} yet; name its tier, such as --tier free"
+            raise typer.BadParameter(problem, param_hint="--tier")
+        return NewIdentity(name_or_id, tier, tuple(dict.fromkeys((*_SCOPES, *scopes))))
     if tier and tier != row.view.tier:
         problem = f"the identity {row.view.name!r} is there and has the tier {row.view.tier}; leave --tier out"
         problem += f", or change it for all of its keys: mattegate identities update {row.view.id} --tier {tier}"
         raise Refusal("account.invalid", what="the tier", value=tier, problem=problem)
-    return row
+    return row.view.id
+
+
+def owner_facts(accounts: Accounts, key_id: str) -> dict[str, object]:
+    """What is told of whoever a new key belongs to."""
+    identity = found_key(accounts.control, key_id).stored.view.identity
+    return {"identity": identity.name, "identity_id": identity.id, "tier": identity.tier}
+
+
+def find_or_create(accounts: Accounts, name_or_id: str, *, tier: str) -> IdentityRow:
+    """The identity, made at once where there is none. Raises as :func:`owner_of` does."""
+    owner = owner_of(accounts, name_or_id, tier=tier)
+    if isinstance(owner, str):
+        return found_identity(accounts.control, owner)
+    return accounts.desk.create_identity(owner.name, tier=owner.tier, actor=actor(), scopes=owner.scopes)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 
 import typer
 
 from mattegate.cli import keys_change
 from mattegate.cli.context import invocation_of
-from mattegate.cli.finding import find_or_create, found_identity, found_key
+from mattegate.cli.finding import found_identity, found_key, owner_facts, owner_of
 from mattegate.cli.grouping import command_of, new_group
 from mattegate.cli.handing import handing
 from mattegate.cli.homes import tell_home, warn_of_another
@@ -34,7 +32,6 @@ from mattegate.cli.ledger import actor, changing, reading
 from mattegate.cli.moments import moment_or_none, read_end, read_span
 from mattegate.cli.rendering import write_error, write_json
 from mattegate.cli.tables import print_facts, print_table
-from mattegate.vocabulary.refusal import Refusal
 
 keys_app = new_group("keys", "Make, find, change and take back API keys.")
 
@@ -70,8 +67,8 @@ def create(
     settings = invocation_of(ctx).settings()
     ends = read_end(expires, now, "--expires") if expires else None
     with handing("key", file, as_json=as_json) as place, changing(settings) as accounts:
-        make = partial(
-            accounts.desk.create_key,
+        minted = accounts.desk.create_key(
+            owner_of(accounts, identity or name, tier=tier, scopes=tuple(scope or ())),
             actor=actor(),
             name=name,
             environment=environment,
@@ -83,23 +80,9 @@ def create(
             url_hosts=url_host or (),
             require=require or (),
         )
-        if accounts.control.identity(identity or name) is None:
-            _rehearse(lambda: make(identity or name))
-        owner = find_or_create(accounts, identity or name, tier=tier, scopes=tuple(scope or ()))
-        minted = make(owner.view.id)
-        about: dict[str, object] = {"identity": owner.view.name, "identity_id": owner.view.id, "tier": owner.view.tier}
-        about |= {"name": name, "environment": environment, "expires_at": moment_or_none(ends)}
-        place.give(minted.text, {"id": minted.id, **about})
+        facts = {"id": minted.id, **owner_facts(accounts, minted.id), "name": name, "environment": environment}
+        place.give(minted.text, facts | {"expires_at": moment_or_none(ends)})
     warn_of_another(settings)
-
-
-def _rehearse(make: Callable[[], object]) -> None:
-    """Everything about the key is checked before an identity is made for it."""
-    try:
-        make()
-    except Refusal as refusal:
-        if refusal.reason.code != "account.not_found":
-            raise
 
 
 @command_of(

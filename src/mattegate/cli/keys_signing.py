@@ -9,10 +9,10 @@ from typing import Annotated, Final
 import typer
 
 from mattegate.cli.context import invocation_of
-from mattegate.cli.finding import find_or_create
+from mattegate.cli.finding import owner_facts, owner_of
 from mattegate.cli.handing import handing
 from mattegate.cli.homes import tell_home, warn_of_another
-from mattegate.cli.key_options import Addresses, Json, Models, Require, Scopes, SecretFile
+from mattegate.cli.key_options import Addresses, Json, Models, Require, Scopes, SecretFile, UrlHosts
 from mattegate.cli.ledger import actor, changing
 from mattegate.cli.moments import moment_or_none, read_end
 from mattegate.cli.rendering import write_json
@@ -50,6 +50,7 @@ def create_signing(
     scope: Scopes = None,
     address: Addresses = None,
     model: Models = None,
+    url_host: UrlHosts = None,
     require: Require = None,
     file: SecretFile = None,
     as_json: Json = False,
@@ -59,18 +60,17 @@ def create_signing(
     The secret is not an API key and never travels: X-Key-Id (or the AWS access key id) is the id, the secret signs.
     """
     settings = invocation_of(ctx).settings()
-    terms = _terms(name, environment, expires, scope, address, model, require)
+    terms = _terms(name, environment, expires, scope, address, model, url_host, require)
     pem = _read_pem(public_key) if public_key else b""
     with handing("secret", file, as_json=as_json) as place, changing(settings) as accounts:
-        owner = find_or_create(accounts, identity or name, tier=tier, scopes=tuple(scope or ()))
         minted = accounts.desk.create_signing_key(
-            owner.view.id,
+            owner_of(accounts, identity or name, tier=tier, scopes=tuple(scope or ())),
             actor=actor(),
             terms=terms,
             public_key=pem,
             schemes=scheme or (),
         )
-        facts: dict[str, object] = {"id": minted.id, "identity": owner.view.name, "tier": owner.view.tier}
+        facts = {"id": minted.id, **owner_facts(accounts, minted.id)}
         facts |= {"name": name, "expires_at": moment_or_none(terms.expires_at)}
         if minted.text:
             place.give(minted.text, facts)
@@ -92,16 +92,17 @@ def create_certificate(
     scope: Scopes = None,
     address: Addresses = None,
     model: Models = None,
+    url_host: UrlHosts = None,
     require: Require = None,
     as_json: Json = False,
 ) -> None:
     """Let a client certificate stand for an identity. Who may issue such certificates is certificates.trust_store."""
     settings = invocation_of(ctx).settings()
-    terms = _terms(name, environment, expires, scope, address, model, require)
+    terms = _terms(name, environment, expires, scope, address, model, url_host, require)
     with changing(settings) as accounts:
-        owner = find_or_create(accounts, identity or name, tier=tier, scopes=tuple(scope or ()))
-        key_id = accounts.desk.create_certificate_key(owner.view.id, actor=actor(), match=match, terms=terms)
-        facts: dict[str, object] = {"id": key_id, "identity": owner.view.name, "tier": owner.view.tier}
+        owner = owner_of(accounts, identity or name, tier=tier, scopes=tuple(scope or ()))
+        key_id = accounts.desk.create_certificate_key(owner, actor=actor(), match=match, terms=terms)
+        facts = {"id": key_id, **owner_facts(accounts, key_id)}
         facts |= {"name": name, "match": match, "expires_at": moment_or_none(terms.expires_at)}
         _tell(facts, settings, as_json=as_json)
     warn_of_another(settings)
@@ -114,6 +115,7 @@ def _terms(
     scope: list[str] | None,
     address: list[str] | None,
     model: list[str] | None,
+    url_host: list[str] | None,
     require: list[str] | None,
 ) -> Terms:
     return Terms(
@@ -123,6 +125,7 @@ def _terms(
         scopes=scope or None,
         addresses=address or (),
         models=model or (),
+        url_hosts=url_host or (),
         require=require or (),
     )
 

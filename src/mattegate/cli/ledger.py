@@ -9,17 +9,19 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 
 from mattegate.config.settings import Settings
-from mattegate.ledger.control import Control
+from mattegate.ledger.control import Control, note
 from mattegate.ledger.control_memory import MemoryControl
 from mattegate.ledger.control_sqlite import FILE, SqliteControl
 from mattegate.ledger.opening import USAGE_FILE, Accounts, open_accounts, open_usage
 from mattegate.ledger.protocols import Unavailable
 from mattegate.ledger.usage_book import UsageBook
 from mattegate.ledger.usage_database import UsageDatabase
+from mattegate.vocabulary.facts import Plain
 from mattegate.vocabulary.refusal import Refusal
 
 
@@ -49,6 +51,15 @@ def changing(settings: Settings) -> Iterator[Accounts]:
     """
     with told(), open_accounts(settings, os.environ) as accounts:
         yield accounts
+
+
+def note_act(settings: Settings, act: str, subject: str, details: Mapping[str, Plain]) -> None:
+    """Write what this command did into the audit log, where it changed no identity, key or admin.
+
+    Raises :class:`Refusal`.
+    """
+    with told(), closing(SqliteControl(settings.ledger_dir)) as control:
+        note(control, act, subject, details, actor=actor(), at=time.time())
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
 
+from mattegate.cli.grouping import command_of
+from mattegate.cli.tables import print_facts, print_table
 from mattegate.config.load import load_settings
 from mattegate.config.settings import Settings
 from mattegate.cutout.models.library import ModelLibrary
@@ -27,44 +28,45 @@ from mattegate.vocabulary.refusal import Refusal
 
 REFUSED: Final = 3
 
-models_app = typer.Typer(name="models", help="List, fetch, check and bring model weights.", no_args_is_help=True)
+models_app = typer.Typer(
+    name="models", help="List, fetch, check and bring model weights.", no_args_is_help=True, add_completion=False
+)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names or aliases; see 'mattegate models list'.")]
 
 
-@models_app.command("list")
+@command_of(models_app, "list", "mattegate models list")
 def list_models(context: typer.Context, *, as_json: _Json = False) -> None:
-    """Every model that is known here, and whether its weights are installed.
-
-    Example: mattegate models list
-    """
+    """Every model that is known here, and whether its weights are installed."""
     with _refusals(as_json=as_json):
         library = _library(context)
         rows = [_summary(spec, library) for spec in library.catalogue]
         if as_json:
             return typer.echo(json.dumps(rows, indent=2))
-        Console().print(_table(rows))
+        print_table(_COLUMNS, map(_row, rows), none="no models")
     return None
 
 
-@models_app.command("info")
+@command_of(models_app, "info", "mattegate models info rmbg-2.0")
 def info(context: typer.Context, name: str, *, as_json: _Json = False) -> None:
-    """Everything that is known about one model: numerics, licence, pin, sources, file.
-
-    Example: mattegate models info rmbg-2.0
-    """
+    """Everything that is known about one model: numerics, licence, pin, sources, file."""
     with _refusals(as_json=as_json):
         library = _library(context)
         spec = library.catalogue.resolve(name)
         facts = _details(spec, library)
         if as_json:
             return typer.echo(json.dumps(facts, indent=2))
-        Console().print(_facts_table(facts))
+        print_facts({name: _in_words(value) for name, value in facts.items()})
     return None
 
 
-@models_app.command("pull")
+@command_of(
+    models_app,
+    "pull",
+    "mattegate models pull u2netp isnet-general-use",
+    "mattegate models pull rmbg-2.0 --acknowledge-licence CC-BY-NC-4.0",
+)
 def pull(
     context: typer.Context,
     names: _Names,
@@ -75,11 +77,7 @@ def pull(
     ] = "",
     as_json: _Json = False,
 ) -> None:
-    """Fetch weights from the first source that has them and verify them; a broken transfer goes on where it broke.
-
-    Examples: mattegate models pull u2netp isnet-general-use,
-    mattegate models pull rmbg-2.0 --acknowledge-licence CC-BY-NC-4.0
-    """
+    """Fetch weights from the first source that has them and verify them; a broken transfer goes on where it broke."""
     with _refusals(as_json=as_json):
         library = _library(context)
         results = []
@@ -89,17 +87,14 @@ def pull(
         _show_verified(results, as_json=as_json)
 
 
-@models_app.command("verify")
+@command_of(models_app, "verify", "mattegate models verify")
 def verify(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: all installed.")] = None,
     *,
     as_json: _Json = False,
 ) -> None:
-    """Hash installed weights and compare them with their pins.
-
-    Example: mattegate models verify
-    """
+    """Hash installed weights and compare them with their pins."""
     with _refusals(as_json=as_json):
         library = _library(context)
         wanted = names or [spec.name for spec in library.installed()]
@@ -112,7 +107,12 @@ def verify(
             raise typer.Exit(REFUSED)
 
 
-@models_app.command("import")
+@command_of(
+    models_app,
+    "import",
+    "mattegate models import u2net ./u2net.onnx",
+    "mattegate models import ./mine.onnx --spec mine.toml",
+)
 def import_model(
     context: typer.Context,
     name_or_file: Annotated[str, typer.Argument(metavar="[NAME]", help="A known model; left out with --spec.")],
@@ -122,11 +122,7 @@ def import_model(
     sha256: Annotated[str, typer.Option(help="Your own pin, for a model that has none.")] = "",
     as_json: _Json = False,
 ) -> None:
-    """Take in a file from this machine: the weights of a known model, or a model of your own with its description.
-
-    Examples: mattegate models import u2net ./u2net.onnx,
-    mattegate models import ./mine.onnx --spec mine.toml
-    """
+    """Take in a file from this machine: the weights of a known model, or a model of your own with its description."""
     if (spec is None) == (file is None):
         raise typer.BadParameter("give either NAME FILE, or FILE --spec DESCRIPTION")
     with _refusals(as_json=as_json):
@@ -146,7 +142,8 @@ class _Bar:
     def __init__(self, name: str) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            TimeRemainingColumn(), console=(console := Console(stderr=True)), transient=True,
+            disable=not console.is_terminal,
         )  # fmt: skip
         self._name = name
         self._task = self._progress.add_task(name, total=None)
@@ -251,24 +248,14 @@ def _show_outcomes(outcomes: list[dict[str, object]]) -> None:
             typer.echo(f"{outcome['model']}: verified {outcome['path']}")
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("model", "installed", "input", "MB", "licence", "commercial"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "MB" else "left")
-    for row in rows:
-        megabytes = f"{row['bytes'] / 1e6:.1f}" if row["bytes"] else ""
-        width, height = row["size"]
-        installed = "yes" if row["installed"] else ""
-        commercial = str(row["commercial"])
-        table.add_row(row["name"], installed, f"{width}x{height}", megabytes, row["licence"], commercial)
-    return table
+_COLUMNS: Final = ("model", "installed", "input", "    MB", "licence", "commercial")
 
 
-def _facts_table(facts: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for key, value in facts.items():
-        table.add_row(key.replace("_", " "), _in_words(value))
-    return table
+def _row(facts: dict[str, Any]) -> tuple[str, ...]:
+    megabytes = f"{facts['bytes'] / 1e6:6.1f}" if facts["bytes"] else ""
+    width, height = facts["size"]
+    installed = "yes" if facts["installed"] else ""
+    return facts["name"], installed, f"{width}x{height}", megabytes, facts["licence"], str(facts["commercial"])
 
 
 def _in_words(value: object) -> str:

@@ -54,6 +54,9 @@ def explain(
     key_id: Annotated[str, typer.Option("--as", metavar="KEY_ID", help="As the holder of a key.")] = "",
     tier: Annotated[str, typer.Option(help="An identity of this tier; with --as: in place of its own.")] = "",
     role: Annotated[list[str] | None, typer.Option(help="A scope of the identity; repeatable.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="A role in a token, such as okta:image-team; repeatable.")
+    ] = None,
     action: Annotated[str, typer.Option(help=f"One of {', '.join(ACTIONS)}.")] = "cutout",
     model: Annotated[str, typer.Option(help="The model asked for.", show_default="models.default")] = "",
     megapixels: Annotated[int | None, typer.Option(help="Of the image, rounded up.", min=0, show_default=False)] = None,
@@ -79,6 +82,7 @@ def explain(
         question = _supposed(settings, key_id, tier=tier, roles=role or (), action=action, texts=texts)
         question = replace(
             question,
+            groups=tuple(group or ()),
             model=(model or settings.models.default) if action == "cutout" else model,
             megapixels=megapixels,
             bytes=bytes_,
@@ -186,7 +190,8 @@ def words(question: Question, judgement: Judgement, found: Sequence[Explained]) 
 
 def _about(question: Question) -> Iterator[str]:
     roles = f", roles {', '.join(question.roles)}" if question.roles else ""
-    yield f"{question.name} ({question.identity}), tier {question.tier}{roles}"
+    groups = f", groups {', '.join(question.groups)}" if question.groups else ""
+    yield f"{question.name} ({question.identity}), tier {question.tier}{roles}{groups}"
     model = f", model {question.model}" if question.model else ""
     size = f", {question.megapixels} MP" if question.megapixels is not None else ""
     yield f"{question.action} at {question.surface}{model}{size}"

@@ -92,6 +92,8 @@ def _explanation(refusal: Refusal) -> list[str]:
     lines = [refusal.detail, refusal.operator_detail, refusal.remedy.removeprefix("The operator runs: ")]
     if refusal.reason.code == "internal.error":
         lines[-1] = "Please report this, with what --traceback before the command shows."
+    elif refusal.reason.layer == "dependency":
+        lines[-1] = "Mend that, and run the same line again."
     return list(dict.fromkeys(lines))
 
 

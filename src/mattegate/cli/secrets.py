@@ -12,11 +12,12 @@ from mattegate.cli.context import invocation_of
 from mattegate.cli.grouping import command_of, new_group
 from mattegate.cli.homes import server_of, tell_home, warn_of_another
 from mattegate.cli.key_options import Json
-from mattegate.cli.ledger import reading
+from mattegate.cli.ledger import note_act, reading
 from mattegate.cli.rendering import write_error, write_json
 from mattegate.cli.tables import print_table
 from mattegate.config.secrets import Purpose, load_secrets, rotate_secret
 from mattegate.config.settings import Settings
+from mattegate.ledger.secrets_renewal import RENEWED
 
 secrets_app = new_group("secrets", "What keys, signing secrets and tokens rest on, by name and version only.")
 
@@ -42,17 +43,18 @@ def rotate(
 ) -> None:
     """Add a version. Whatever is made from then on rests on it; what is there stays under its own and goes on working.
 
-    A server reads its secrets when it starts: start it again before keys are made.
+    A running server knows new peppers and keks at its next request; tokens it signs with those of its start.
     """
     settings = invocation_of(ctx).settings()
-    version = rotate_secret(settings.secrets_dir, purpose)
+    name = f"{purpose}-{(version := rotate_secret(settings.secrets_dir, purpose))}"
+    note_act(settings, "secret.rotate", name, {})
     if as_json:
-        write_json({"name": f"{purpose}-{version}", "version": version})
+        write_json({"name": name, "version": version})
     else:
-        print_table(("name", "version"), [(f"{purpose}-{version}", version)], none="none")
+        print_table(("name", "version"), [(name, version)], none="none")
         tell_home(settings)
-    if pid := server_of(settings.home):
-        write_error(f"warning: the server (process {pid}) does not know it; start it again before any key is made")
+    if purpose not in RENEWED and (pid := server_of(settings.home)):
+        write_error(f"warning: the server (process {pid}) signs with the old one until it is started again")
     warn_of_another(settings)
 
 

@@ -118,7 +118,7 @@ def _lines_to_try(settings: Settings, url: str, here: Path) -> list[str]:
     file = first_key_file(settings.home)
     if not file.is_file():
         return [
-            "Make a key (mattegate keys create --name NAME), then try it:",
+            "With a key (mattegate keys create --name NAME --tier free makes one), try it:",
             f"  curl -sS -H 'Authorization: Bearer KEY' -F image=@{photo} {route} -o cutout.png",
         ]
     path = shlex.quote(str(file))

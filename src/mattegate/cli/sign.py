@@ -62,7 +62,8 @@ def command(
     try:
         whole = signed(asked, proof, moment)
     except ValueError as error:
-        raise typer.BadParameter(f"this request cannot be signed: {error}") from None
+        apart = "; an answer to another scheme is compared with --scheme" if against else ""
+        raise typer.BadParameter(f"this request cannot be signed: {error}{apart}") from None
     ours = canonical_text(whole, credential.rules)
     if against:
         raise typer.Exit(_compared(ours, theirs, as_json=as_json))

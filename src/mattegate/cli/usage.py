@@ -15,7 +15,7 @@ from mattegate.cli.finding import found_identity, payer
 from mattegate.cli.grouping import command_of, new_group
 from mattegate.cli.homes import tell_home, warn_of_another
 from mattegate.cli.key_options import Json
-from mattegate.cli.ledger import actor, reading, reading_usage, told
+from mattegate.cli.ledger import actor, note_act, reading, reading_usage, told
 from mattegate.cli.moments import moment_or_none, read_past, span_text
 from mattegate.cli.rendering import write_error, write_json
 from mattegate.cli.tables import print_table
@@ -27,7 +27,7 @@ from mattegate.gate.rules import Rules
 from mattegate.ledger.meter_sqlite import KEEP_COUNTERS_S
 from mattegate.ledger.opening import open_usage
 from mattegate.ledger.usage_book import Difference, UsageBook, UsageSum
-from mattegate.vocabulary.facts import IdentityView, KeyView, LimitAnswer
+from mattegate.vocabulary.facts import IdentityView, KeyView, LimitAnswer, Plain
 
 usage_app = new_group("usage", "What was delivered and charged; credits; exports for billing.")
 
@@ -111,7 +111,11 @@ def credit(
         row = found_identity(control, identity)
     request_id = f"ref_{reference}" if reference else f"cli_{secrets.token_hex(12)}"
     with told(), open_usage(settings) as (_, book):
+        repeated = book.credit_row(row.view.id, request_id) is not None
         balance = book.credit(row.view.id, units, note, actor=actor(), request_id=request_id, at=time.time())
+    if not repeated:
+        booked: dict[str, Plain] = {"units": units, "note": note, "balance": balance, "request": request_id}
+        note_act(settings, "credits.add", row.view.id, booked)
     if as_json:
         write_json({"identity": row.view.name, "balance": balance, "reference": reference or None})
     else:

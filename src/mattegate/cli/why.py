@@ -15,7 +15,8 @@ from rich.console import Console
 
 from mattegate.cli.context import invocation_of
 from mattegate.cli.rendering import write_error, write_json
-from mattegate.cli.why_report import Explained, as_json, explain, in_words, missing
+from mattegate.cli.why_missing import missing
+from mattegate.cli.why_report import Explained, as_json, explain, in_words
 from mattegate.config.load import ConfigurationError
 from mattegate.config.secrets import load_secrets
 from mattegate.config.settings import Settings

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mattegate import __version__
 from mattegate.cli.rendering import shown
-from mattegate.config.settings import Settings
+from mattegate.cli.why_missing import without_record
 from mattegate.gate.case import proven_keys
 from mattegate.gate.explain import SHADOW_MARK, Line, checks, lines
 from mattegate.gate.replay import replay
@@ -27,10 +27,6 @@ from mattegate.vocabulary.reasons import REASONS
 from mattegate.vocabulary.rulebook import Rulebook
 
 _STYLES: Final = {"+": "green", "·": "dim", "x": "bold red", "!": "bold red", "-": "dim", SHADOW_MARK: "yellow"}
-_SEALED: Final = (
-    "No record was kept: those of callers who proved nothing had used up their room (records.unproven_mb). "
-    "The id itself tells time and reason."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +121,12 @@ def in_words(explained: Explained) -> Iterator[Text]:
         yield Text()
         yield from _trace(found.findings)
     else:
-        yield Text(_SEALED)
+        yield Text(without_record(found.reason))
     yield from _sentences(explained)
     for replayed in (explained.replayed, explained.now):
         if replayed is not None and isinstance(found, Record):
             yield from _replay_lines(replayed, found)
     yield Text()
-
-
-def missing(request_id: str, settings: Settings, fault: str) -> list[str]:
-    """What to say of an id that nothing is known of."""
-    told = [
-        f"mattegate: there is no record of {request_id}",
-        f"  looked in {settings.ledger_dir}; a server with another home keeps its own (--home)",
-        f"  records are kept for {settings.records.days} days (records.days)",
-    ]
-    if fault:
-        told.append(f"  ids without a record can be read only with the key of the seal: {fault}")
-    return told
 
 
 def _again(record: Record, rulebook: Rulebook | None, revision: str) -> Replayed:
@@ -160,8 +144,8 @@ def _told(code: str, facts: dict[str, Plain]) -> Told:
     if reason is None:
         return Told()
     shown_reason = REASONS.get(reason.public, reason)
-    if untellable(code, facts):
-        return Told(shown_reason.title)
+    if untellable(code, facts):  # of a sealed id nothing is known but the reason
+        return Told(shown_reason.title, remedy="" if "{" in shown_reason.remedy else shown_reason.remedy)
     return Told(
         shown_reason.title,
         shown_reason.sentence.format(**facts),
@@ -227,7 +211,10 @@ def _caller(record: Record) -> str:
     if key is None:
         return "no key of that id is known"
     told = "" if proven else " (possession not proven)"
-    return f"key {key.id} of {key.identity.name}, tier {key.identity.tier}{told}"
+    if record.attempt.administrative:
+        return f"admin {key.id}"
+    tier = f", tier {key.identity.tier}" if key.identity.tier else ""
+    return f"key {key.id} of {key.identity.name}{tier}{told}"
 
 
 def _shown_key(record: Record) -> tuple[KeyView | None, bool]:
