@@ -402,8 +402,9 @@ def test_the_document_goes_with_the_key_beside_it(gate: Gate) -> None:
     owner = gate.accounts.desk.create_identity("document", tier="pairs", actor=ACTOR).view.id
     key = gate.another(owner)
     own = signer(gate, "document signer", identity=owner, scheme="compat-hmac")
-    sent = WAYS["the document"].make(own, now())
-    assert answered(gate, unnamed(own, key.text)).status_code == 200
+    at = now()
+    sent = WAYS["the document"].make(own, at)
+    assert answered(gate, unnamed(own, key.text, at)).status_code == 200
     named = replace(sent, headers=(*sent.headers, *bearer(key.text).items()))
     assert told(answered(gate, named)) == (403, "signature.replayed")  # that name is not signed, and makes it no other
 
@@ -415,15 +416,16 @@ def test_the_document_goes_on_while_its_secret_is_rotated(gate: Gate) -> None:
     old = signer(gate, "rotating signer", identity=owner, scheme="compat-hmac")
     minted = gate.accounts.desk.rotate_key(old.id, overlap_s=60, actor=ACTOR)
     new = Signer(gate, minted.id, minted.text)
-    assert [told(answered(gate, unnamed(each, key.text))) for each in (old, new)] == [(200, ""), (200, "")]
+    start = now()
+    assert [told(answered(gate, unnamed(each, key.text, start))) for each in (old, new)] == [(200, ""), (200, "")]
     gate.accounts.desk.revoke_key(old.id, actor=ACTOR)
-    again = [told(answered(gate, unnamed(each, key.text, at=now() - 1))) for each in (old, new)]
+    again = [told(answered(gate, unnamed(each, key.text, start - 1))) for each in (old, new)]
     assert again == [(403, "signature.mismatch"), (200, "")]
 
 
-def unnamed(who: Signer, key: str, *, at: float = 0.0) -> Sent:
+def unnamed(who: Signer, key: str, at: float) -> Sent:
     """As the document signs, with an API key and without the id of the signing key."""
-    sent = WAYS["the document"].make(who, at or now())
+    sent = WAYS["the document"].make(who, at)
     nameless = tuple(pair for pair in sent.headers if pair[0] != "X-Key-Id")
     return replace(sent, headers=(*nameless, *bearer(key).items()))
 

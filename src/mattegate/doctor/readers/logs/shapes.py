@@ -14,18 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mattegate.doctor.readers.logs.fence import FENCE, fenced
-
 Facts = tuple[bytes, ...]
 
-_TEXT: Final = rb'(?:[^"]*+(?=")(?<!\\)|[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)'
-"""What stands between quotes. Mostly it ends at the first one: none that a backslash stands before."""
-_STRING: Final = b'"' + _TEXT + b'"'
+_STRING: Final = rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
 _BARE: Final = rb'[^",{}\[\]\n]*+'
 WITHOUT_PORT: Final = rb'"[^":\\\n]*+(?::(?!\d*")[^":\\\n]*+)*+'
 """Of a text its beginning up to the port that it ends with: addresses of IPv6 need not stand in brackets."""
 _TOLD: Final = {
-    "value": (b'"' + _TEXT, rb'[^",}\]\n]*+'),
+    "value": (_STRING[:-1], rb'[^",}\]\n]*+'),
     "path": (rb'"[^"?\\\n]*+', rb""),
     "port": (WITHOUT_PORT, rb""),
 }
@@ -52,7 +48,7 @@ class _Shape:
 
     def facts(self, lines: Sequence[bytes]) -> list[Facts]:
         """The facts of each line; empty ones where it is of another shape."""
-        found = self.pattern.findall(fenced(lines))
+        found = self.pattern.findall(b"\n".join(lines))
         return [(fact,) for fact in found] if self.pattern.groups == 1 else found
 
 
@@ -110,10 +106,10 @@ def _shape(line: bytes, search: re.Pattern[bytes]) -> Iterator[_Shape]:
         parts += [*_between(line[at : fact.start()]), b"(", *_fact(line, fact), b")"]
         at = fact.end()
         if fact[0].count(b'"') > _NAME_QUOTES and (rest := _REST.match(line, at)):
-            parts.append(_TEXT + b'"')
+            parts.append(_STRING[1:])
             at = rest.end()
     parts += _between(line[at:])
-    pattern = re.compile(rb"^(?:" + b"".join(parts) + FENCE + rb"|.*)$", re.MULTILINE)
+    pattern = re.compile(rb"^(?:" + b"".join(parts) + rb"|.*)$", re.MULTILINE)
     shape = _Shape(pattern)
     if shape.facts([line]) == [tuple(fact[0] for fact in facts)]:
         yield shape
