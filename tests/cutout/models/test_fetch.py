@@ -360,9 +360,7 @@ def test_the_telling_lines_of_a_client_are_chosen() -> None:
 
 def test_what_lies_at_the_bottom_of_a_failure_is_told() -> None:
     """A full disk is what the reader has to know: the end of pip's traceback, the deepest cause that uv gives."""
-    pip = (
-        "ERROR: Exception:\nTraceback (most recent call last):\nOSError: [Errno 28] No space left on device\n"
-    )
+    pip = "ERROR: Exception:\nTraceback (most recent call last):\nOSError: [Errno 28] No space left on device\n"
     uv = "error: Failed to install: x.whl\n  Caused by: failed to copy\n  Caused by: No space left on device\n"
     assert last_words(pip) == "OSError: [Errno 28] No space left on device"
     assert last_words(uv) == "error: Failed to install: x.whl / Caused by: No space left on device"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.files import Files, Kind
+from mattegate.doctor.nginx.files import Files, Kind, Modes
 from mattegate.doctor.nginx.request import Outcome
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ _OPEN: Final = frozenset({Outcome.UNDECIDED, Outcome.SERVES})
 
 @dataclass(frozen=True, slots=True)
 class _Everywhere:
-    """A machine on which the same stands at every path."""
+    """A machine on which the same stands at every path but a few."""
 
     kind: Kind
+    but: tuple[str, ...]
 
     def look(self, path: str, /) -> Kind:
         """What a worker finds there."""
-        del path
-        return self.kind
+        return Kind.UNKNOWN if path.rstrip("/").endswith(self.but) else self.kind
 
     def text(self, path: str, /) -> str | None:
         """Nothing is known of what is inside."""
@@ -41,18 +41,27 @@ class _Everywhere:
 
 @dataclass(frozen=True, slots=True)
 class NoCallIsAFile:
-    """A machine that nobody knows, but for this: no file has the name of a call of an API."""
+    """Files of which not everything is known, but this: where nobody knows, none has the name of a call of an API."""
 
     files: Files
     calls: tuple[str, ...]
 
     def look(self, path: str, /) -> Kind:
         """What a worker finds there."""
-        return Kind.MISSING if path.rstrip("/").endswith(self.calls) else self.files.look(path)
+        found = self.files.look(path)
+        return Kind.MISSING if found is Kind.UNKNOWN and path.rstrip("/").endswith(self.calls) else found
 
     def text(self, path: str, /) -> str | None:
-        """Nothing more is known of what is inside."""
+        """As it is known."""
         return self.files.text(path)
+
+    def executable(self, path: str, /) -> bool | None:
+        """As it is known."""
+        return self.files.executable(path) if isinstance(self.files, Modes) else None
+
+    def listed(self, path: str, /) -> bool:
+        """As it is known; what nobody knows is not listed either."""
+        return not isinstance(self.files, Modes) or self.files.listed(path)
 
 
 ANYWHERE: Final = "/anywhere"
@@ -68,7 +77,7 @@ def refused_either_way(model: Model, prediction: Prediction, around: Surrounding
 
 
 def _refused(model: Model, request: Request, around: Surroundings, calls: tuple[str, ...]) -> Prediction | None:
-    views = (NoCallIsAFile(_Everywhere(kind), calls) for kind in (Kind.FILE, Kind.MISSING))
+    views = (NoCallIsAFile(_Everywhere(kind, calls), calls) for kind in (Kind.FILE, Kind.MISSING))
     started = around.started_in or ANYWHERE
     tried = [model.predict(request, replace(around, files=view, started_in=started)) for view in views]
     refused = all(found.outcome is Outcome.ANSWERS and (found.status or 0) >= 400 for found in tried)

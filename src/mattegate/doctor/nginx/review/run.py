@@ -57,12 +57,12 @@ def review_tree(tree: Tree, requests: Sequence[Request] = (), around: Surroundin
     fixes: list[Fix] = []
     named = [r if r.host is not None else replace(r, host=first_name(model.servers)) for r in requests]
     if not tree.faults:
-        around = around if asked_for else without_calls(model, around)
-        for request in named or usual_requests(model, around):
-            prediction = model.predict(request, around)
+        tried = around if asked_for else without_calls(model, around)
+        for request in named or usual_requests(model, tried):
+            prediction = model.predict(request, tried)
             predictions.append(prediction)
             found = [
-                *_clues(model, tree, prediction, around, asked_for=asked_for),
+                *_clues(model, tree, prediction, tried, asked_for=asked_for),
                 *file_clues(prediction, tree, around),
             ]
             clues += found
@@ -158,13 +158,19 @@ def _not_checked(model: Model, tree: Tree, predictions: Sequence[Prediction]) ->
 
 def _undecided(tree: Tree, predictions: Sequence[Prediction], *, asked_for: bool) -> Iterator[str]:
     """A request that could not be followed to its end, a firewall on its way, or a part that was not read."""
+    open_ends = [prediction.outcome is Outcome.UNDECIDED for prediction in predictions if _is_a_call(prediction)]
     for prediction in predictions:
         ended = prediction.outcome is not Outcome.UNDECIDED
-        if asked_for and not ended:
+        if not ended and (asked_for or (all(open_ends) and _is_a_call(prediction))):
             yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown)
         if prediction.outcome is not Outcome.ANSWERS or (prediction.status or 0) < 400:
             yield from (f"{says} ({place(line)})" for says, line in prediction.doubts)
     yield from _unread(tree)
+
+
+def _is_a_call(prediction: Prediction) -> bool:
+    """Whether it is what a client of the API sends; of the others, files decide."""
+    return prediction.request.method == "POST"
 
 
 _HARMLESS = ("mime.types", "fastcgi_params", "uwsgi_params", "scgi_params", ".conf.default")

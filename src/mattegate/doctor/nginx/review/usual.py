@@ -16,7 +16,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from mattegate.doctor.nginx.files import NoFiles
 from mattegate.doctor.nginx.listening import first_name
 from mattegate.doctor.nginx.locating import Pattern, pattern_of
 from mattegate.doctor.nginx.regex import Untranslated, search
@@ -63,8 +62,6 @@ def usual_requests(model: Model, around: Surroundings) -> Iterator[Request]:
 
 def without_calls(model: Model, around: Surroundings) -> Surroundings:
     """The surroundings in which the usual requests are tried."""
-    if not isinstance(around.files, NoFiles):
-        return around
     lines = (line for server in model.servers for line in server.scope.directive.walk())
     checks = {line.args[0].partition("?")[0] for line in lines if line.name == "auth_request" and line.args}
     calls = ("/remove-bg", *UPLOAD_ROUTES, *(uri for uri in checks if len(uri) > 1 and "." not in uri))
