@@ -177,6 +177,14 @@ def test_a_request_without_its_answer_is_no_proof_of_health() -> None:
     assert "holds no answer and no configuration" in ran.answer["not_checked"][0]
 
 
+def test_a_list_of_routes_is_no_proof_of_health(tmp_path: Path) -> None:
+    """An OpenAPI document says what is on offer, not whether anybody gets it."""
+    document = tmp_path / "openapi.json"
+    document.write_text('{"openapi": "3.1.0", "paths": {"/v1/remove-bg": {"post": {"responses": {}}}}}', "utf-8")
+    ran = _Ran(str(document), "--json")
+    assert (ran.code, ran.answer["verdict"], ran.answer["findings"]) == (4, "undecided", [])
+
+
 class _Guarded(BaseHTTPRequestHandler):
     """Serves whoever shows a key, and no page of another origin: the order in which the gate asks."""
 

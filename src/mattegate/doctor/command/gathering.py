@@ -112,8 +112,9 @@ def _probed(wanted: Wanted, found: _Found, tell: Callable[[str], None]) -> Itera
 
 
 def _is_unanswered(seen: Observation) -> bool:
-    """Whether it is a request of which nobody says what became of it, such as one that was copied from a browser."""
-    return seen.format == "exchange" and seen.status is None and not seen.message
+    """Whether it is a request of which nobody says what became of it: copied from a browser, or merely on offer."""
+    offered = seen.format == "setting" and seen.fields.get("kind") == "route"
+    return offered or (seen.format == "exchange" and seen.status is None and not seen.message)
 
 
 def _is_variation(seen: Observation) -> bool:
