@@ -22,6 +22,7 @@ from mattegate.doctor.nginx.review.pages import page_clues
 from mattegate.doctor.nginx.review.refusals import bypass, hidden_status, proxy_admitted, refusal, shadow
 from mattegate.doctor.nginx.review.standing import standing
 from mattegate.doctor.nginx.review.unasked import unasked
+from mattegate.doctor.nginx.review.unreadable import unread
 from mattegate.doctor.nginx.review.usual import MOST_SERVERS, usual_requests, without_calls
 from mattegate.doctor.nginx.review.words import asked, place
 from mattegate.doctor.nginx.state import Surroundings
@@ -113,19 +114,17 @@ def _clues(
 
 
 _BY_DEFAULT = frozenset({"body_size", "header_size", "uri_size"})
+_BY_ANOTHER_LINE = frozenset({"resolver_missing"})
+"""Refusals for want of a line that may stand anywhere around."""
 
 
 def _as_far_as_read(clue: Clue, prediction: Prediction, tree: Tree) -> Clue:
     """A default that refuses is sure only where no file is left unread that could say otherwise."""
     default = prediction.decided_by is None and prediction.mechanism in _BY_DEFAULT
-    if not default or not [*_unread(tree)]:
+    settled = prediction.mechanism in _BY_ANOTHER_LINE and not tree.whole
+    if not settled and not (unread(tree) and (default or prediction.mechanism in _BY_ANOTHER_LINE)):
         return clue
     return replace(clue, certainty=Certainty.POSSIBLE)
-
-
-def _unread(tree: Tree) -> Iterator[str]:
-    """What was not read and might say who gets in."""
-    yield from (problem.says for problem in tree.unread if not problem.says.partition(":")[0].endswith(_HARMLESS))
 
 
 def _once(clues: Sequence[Clue]) -> Iterator[Clue]:
@@ -165,16 +164,12 @@ def _undecided(tree: Tree, predictions: Sequence[Prediction], *, asked_for: bool
             yield from (f"{asked(prediction.request)}: {what}" for what in prediction.unknown)
         if prediction.outcome is not Outcome.ANSWERS or (prediction.status or 0) < 400:
             yield from (f"{says} ({place(line)})" for says, line in prediction.doubts)
-    yield from _unread(tree)
+    yield from unread(tree)
 
 
 def _is_a_call(prediction: Prediction) -> bool:
     """Whether it is what a client of the API sends; of the others, files decide."""
     return prediction.request.method == "POST"
-
-
-_HARMLESS = ("mime.types", "fastcgi_params", "uwsgi_params", "scgi_params", ".conf.default")
-"""Files that say nothing about who gets in."""
 
 
 def _decided(prediction: Prediction, line: Directive) -> Culprit:

@@ -28,6 +28,7 @@ from mattegate.doctor.nginx.review.meant import (
     takes_pictures,
 )
 from mattegate.doctor.nginx.review.refusals import conditions
+from mattegate.doctor.nginx.review.unreadable import unread
 from mattegate.doctor.nginx.sizes import size
 from mattegate.doctor.nginx.values import variables_in
 
@@ -44,6 +45,13 @@ _NEVER_MEANT: Final = frozenset(
      "upstream.no_address", "upstream.no_resolver", "redirect.to_itself", "upstream.itself", "proxy_pass.not_reached"}
 )  # fmt: skip
 """Answers that are a fault whoever asks."""
+_SETTLED_AROUND: Final = frozenset({"upstream.no_resolver"})
+"""What a line of the ``http`` block may settle, where only a piece was given."""
+_SETTLED_ELSEWHERE: Final = _SETTLED_AROUND | {
+    "location.name_missing", "access.rule_denies", "auth_request.denies", "client_cert.required", "location.redirects",
+    "location.not_proxied", "location.missing", "body.too_large",
+}  # fmt: skip
+"""What a file that is included and was not read may settle: by an ``allow``, a location, a size."""
 _MULTIPART: Final = ("Content-Type", "multipart/form-data; boundary=b")
 
 
@@ -66,6 +74,8 @@ class _Asked:
 
 def unasked(clue: Clue, prediction: Prediction, model: Model, tree: Tree, around: Surroundings) -> Clue | None:
     """The clue, where a request that nobody asked about shows a fault by being refused so."""
+    if (unread(tree) and clue.cause in _SETTLED_ELSEWHERE) or (not tree.whole and clue.cause in _SETTLED_AROUND):
+        return None
     check = _CHECKS.get(clue.cause)
     told = clue.cause in _NEVER_MEANT or (check is not None and check(_Asked(prediction, model, tree, around)))
     return replace(clue, certainty=Certainty.LIKELY) if told else None
@@ -76,7 +86,7 @@ def unasked(clue: Clue, prediction: Prediction, model: Model, tree: Tree, around
 
 def _refuses_uploads(asked: _Asked) -> bool:
     """Whether uploads are refused where the names, or other lines, say that they are to arrive."""
-    unknown = asked.prediction.decided_by is None and (asked.tree.unread or not asked.tree.whole)
+    unknown = asked.prediction.decided_by is None and not asked.tree.whole
     return (for_uploads(asked.place) and not unknown) or _checked_for_less(asked) or _sized_elsewhere(asked)
 
 
