@@ -51,7 +51,8 @@ def tensor_of(rgb: RGB, size: tuple[int, int], recipe: Recipe) -> Tensor:
     peak = max(int(small.max()), _SMALLEST_PEAK) if recipe.scale is Scale.MAX else 255
     levels = (np.arange(256)[:, np.newaxis] / peak - np.array(recipe.mean)) / np.array(recipe.std)
     table = levels.astype(np.float32)
-    return np.stack([table[:, channel].take(small[:, :, channel]) for channel in range(3)])[np.newaxis]
+    planes = [cv2.LUT(plane, table[:, channel]) for channel, plane in enumerate(cv2.split(small))]
+    return np.stack(planes).astype(np.float32, copy=False)[np.newaxis]
 
 
 def matte_of(prediction: Tensor, width: int, height: int, recipe: Recipe) -> Plane:
@@ -84,6 +85,8 @@ def resized(raster: NDArray[np.uint8], width: int, height: int, how: Resample) -
     if how is Resample.BILINEAR_CORNERS:
         return _corner_aligned(raster, width, height)
     enlarges = width >= raster.shape[1] and height >= raster.shape[0]
+    if how is Resample.AREA:
+        return _opencv_resized(raster, width, height, cv2.INTER_LINEAR if enlarges else cv2.INTER_AREA)
     if how is Resample.BILINEAR_SPARSE or (how is Resample.BILINEAR and enlarges):
         return _opencv_resized(raster, width, height, cv2.INTER_LINEAR)
     return np.asarray(Image.fromarray(raster).resize((width, height), _PILLOW[how]))

@@ -57,7 +57,7 @@ def test_the_rembg_profile_is_one_pipeline(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize(
     ("name", "facts"),
     [
-        ("u2net", ("bilinear", "max", "none", "before-upscale", "bilinear")),
+        ("u2net", ("area", "max", "none", "before-upscale", "bilinear")),
         ("isnet-general-use", ("bilinear-sparse", "255", "none", "after-upscale", "bilinear-sparse")),
         ("isnet-anime", ("bilinear-sparse", "255", "none", "none", "bilinear-sparse")),
         ("isnet-fp16", ("bilinear-sparse", "255", "none", "none", "bilinear-sparse")),
@@ -67,7 +67,7 @@ def test_the_rembg_profile_is_one_pipeline(catalogue: Catalogue) -> None:
     ],
 )
 def test_the_native_profile_follows_the_authors(name: str, facts: tuple[str, ...], catalogue: Catalogue) -> None:
-    """Resize, scale, activation, stretch and enlargement are those of the authors' own code."""
+    """Resize, scale, activation, stretch and enlargement are those of the authors' own code, anti-aliasing by means."""
     recipe = catalogue.resolve(name).recipe(Numerics.NATIVE)
     assert (recipe.resize, recipe.scale, recipe.activation, recipe.stretch, recipe.upscale) == facts
 

@@ -24,6 +24,8 @@ class Resample(StrEnum):
     """Pillow's ``BICUBIC``, a = -0.5."""
     BILINEAR = "bilinear"
     """Pillow's ``BILINEAR``: a triangle whose support grows with the reduction, so nothing is skipped."""
+    AREA = "area"
+    """The mean of what each pixel covers; where it grows, bilinear. Three times as quick as Pillow's triangle."""
     BILINEAR_SPARSE = "bilinear-sparse"
     """The four nearest pixels whatever the reduction, as ``torch.nn.functional.interpolate`` does by default."""
     BILINEAR_CORNERS = "bilinear-corners"
