@@ -53,6 +53,15 @@ class House:
         return {"mode": mode, "trust_store": str(self.store), "revocation_lists": [str(self.lists)], **more}
 
 
+def founded(folder: Path) -> House:
+    """A house whose trust store holds one authority, and whose list revokes nothing yet."""
+    root = Authority("clients of the house")
+    made = House(folder, root, Authority("below", issuer=root), Authority("stranger"))
+    made.store.write_bytes(root.pem)
+    made.lists.write_bytes(root.revocations())
+    return made
+
+
 def bind(api: Api, name: str, *matches: str, **terms: Any) -> None:
     """Let certificates stand for a new identity."""
     with open_accounts(Settings(home=api.home)) as accounts:

@@ -11,10 +11,10 @@ import pytest
 
 from mattegate.signing.tokens.binding import thumbprint_of
 from tests.serving.bare import until
-from tests.signing.authority import SERVER, Authority, Issued
+from tests.signing.authority import SERVER, Issued
 from tests.signing.token_makers import ec_signer
 from tests.whole.apis import Api, serving
-from tests.whole.certified import WHOAMI, House, ask, binary, nginx_for, through
+from tests.whole.certified import WHOAMI, House, ask, binary, founded, nginx_for, through
 from tests.whole.proxies import Answer, curl, free_port, nginx
 from tests.whole.token_clients import CALM, ISSUER, client_id, own_issuer, trusting
 
@@ -26,11 +26,7 @@ STOLEN, OTHER = (401, "token.binding_missing"), (401, "token.binding_mismatch")
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     """Authorities, and a list that revokes nothing yet."""
-    root = Authority("clients of the house")
-    made = House(tmp_path, root, Authority("below", issuer=root), Authority("stranger"))
-    made.store.write_bytes(root.pem)
-    made.lists.write_bytes(root.revocations())
-    return made
+    return founded(tmp_path)
 
 
 @contextmanager

@@ -22,20 +22,16 @@ from mattegate.signing.certificates import view_certificate
 from mattegate.signing.trust import Trust
 from tests.serving.bare import until
 from tests.serving.served import read_all
-from tests.signing.authority import SERVER, Authority, Issued
+from tests.signing.authority import SERVER, Issued
 from tests.whole.apis import Api, serving
-from tests.whole.certified import WHOAMI, House, ask, binary, bind, nginx_for, through
+from tests.whole.certified import WHOAMI, House, ask, binary, bind, founded, nginx_for, through
 from tests.whole.proxies import caddy, curl, free_port, nginx
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     """Authorities, and a list that revokes nothing yet."""
-    root = Authority("clients of the house")
-    made = House(tmp_path, root, Authority("below", issuer=root), Authority("stranger"))
-    made.store.write_bytes(root.pem)
-    made.lists.write_bytes(root.revocations())
-    return made
+    return founded(tmp_path)
 
 
 @pytest.fixture

@@ -43,26 +43,6 @@ LONGEST_OVERLAP_S: Final = 30 * 86_400.0
 _DAY_S: Final = 86_400.0
 
 
-class NewKey(Strict):
-    """The body of ``POST /v1/keys``; what is left out is as with the key that asks."""
-
-    kind: Literal["api", "signing"] = "api"
-    """``signing``: requests are signed with it, and it never travels."""
-    public_key: str = ""
-    """Of a signing key whose private half stays with its owner (PEM); left out: an HMAC secret is made."""
-    schemes: list[str] = Field(default=[])
-    """How requests may be signed with it; left out: every way that suits it, but ``compat-hmac``."""
-    require: list[str] = Field(default=[])
-    name: str = ""
-    environment: str = ""
-    expires_at: str | float | None = None
-    scopes: list[str] | None = None
-    addresses: list[str] = Field(default=[])
-    origins: list[str] = Field(default=[])
-    models: list[str] = Field(default=[])
-    url_hosts: list[str] = Field(default=[])
-
-
 class KeyChange(Strict):
     """The body of ``PATCH /v1/keys/{key_id}``; what is left out stays."""
 
@@ -73,6 +53,19 @@ class KeyChange(Strict):
     origins: list[str] = Field(default=[])
     models: list[str] = Field(default=[])
     url_hosts: list[str] = Field(default=[])
+
+
+class NewKey(KeyChange):
+    """The body of ``POST /v1/keys``; what is left out is as with the key that asks."""
+
+    kind: Literal["api", "signing"] = "api"
+    """``signing``: requests are signed with it, and it never travels."""
+    public_key: str = ""
+    """Of a signing key whose private half stays with its owner (PEM); left out: an HMAC secret is made."""
+    schemes: list[str] = Field(default=[])
+    """How requests may be signed with it; left out: every way that suits it, but ``compat-hmac``."""
+    require: list[str] = Field(default=[])
+    environment: str = ""
 
 
 class Rotation(Strict):
