@@ -2,6 +2,7 @@
 
 Choices, measured with u2netp on two cores:
 
+* the graph is rewritten first (:mod:`.tuning`), which takes a fifth off the time of a run;
 * only the wanted output is asked for; rembg's ``run(None, …)`` copies all seven;
 * the runtime's arena and memory patterns are off: together with the allocator settings of
   :mod:`mattegate.cutout.engine.plan` the process needs 280 MB instead of 470 MB, at the same speed, and the freed
@@ -12,6 +13,7 @@ Choices, measured with u2netp on two cores:
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -19,11 +21,14 @@ import numpy as np
 import onnxruntime as ort
 
 from mattegate.cutout.backends.session import Interrupted, Tensor
+from mattegate.cutout.backends.tuning import tuned
 from mattegate.vocabulary.refusal import Refusal
 
 _FATAL_ONLY: Final = 4
 _OUT_OF_MEMORY: Final = ("bad_alloc", "Failed to allocate memory", "std::length_error", "bad allocation")
 _TERMINATED: Final = "terminate flag"
+
+log = logging.getLogger("mattegate.engine.worker")
 
 
 class OnnxSession:
@@ -38,12 +43,13 @@ class OnnxSession:
     def __init__(self, path: Path, *, name: str, size: tuple[int, int], threads: int, output: int = 0) -> None:
         self._name = name
         self._running: ort.RunOptions | None = None
+        quick = _tuned_session(path, size, output, threads)
         try:
-            self._session = ort.InferenceSession(str(path), _options(threads), providers=["CPUExecutionProvider"])
+            self._session = quick or _session(str(path), threads)
         except Exception as error:  # the runtime has no common base class for its errors
             raise _translated(error, name) from error
         self._input = self._session.get_inputs()[0].name
-        self._output = self._named_output(output)
+        self._output = self._named_output(0 if quick else output)
         self._check_input(size)
 
     def run(self, tensor: Tensor) -> Tensor:
@@ -84,6 +90,23 @@ class OnnxSession:
         if output.ndim < 2 or output.size != output.shape[-1] * output.shape[-2]:
             raise Refusal("model.graph", model=self._name, problem=f"its output is {list(output.shape)}, not one matte")
         return output.reshape(output.shape[-2:]).astype(np.float32, copy=False)
+
+
+def _tuned_session(path: Path, size: tuple[int, int], output: int, threads: int) -> ort.InferenceSession | None:
+    """A session over the rewritten graph; ``None`` where the file is to be loaded as it is.
+
+    An operator's own graph may be anything. Whatever goes wrong here, loading the file itself shows whether it is good.
+    """
+    try:
+        graph = tuned(path, size, output)
+        return None if graph is None else _session(graph, threads)
+    except Exception as error:  # noqa: BLE001 - neither ONNX nor the runtime has a common base class for its errors
+        log.info("%s runs as it is, without the faster graph: %s: %s", path.name, type(error).__name__, error)
+        return None
+
+
+def _session(graph: str | bytes, threads: int) -> ort.InferenceSession:
+    return ort.InferenceSession(graph, _options(threads), providers=["CPUExecutionProvider"])
 
 
 def _options(threads: int) -> ort.SessionOptions:
