@@ -10,7 +10,8 @@ from mattegate.config.example import meanings
 from mattegate.config.issuers import KEYS as ISSUER_KEYS
 from mattegate.config.schema import ISSUERS, SETTINGS, TABLES, TIERS, default_of, literal, variable_of
 from mattegate.config.settings import Settings
-from mattegate.config.tiers import KEYS, words_of
+from mattegate.config.tier_spelling import words_of
+from mattegate.config.tier_words import KEYS
 from mattegate.cutout.models.catalogue import built_in
 from mattegate.vocabulary.reason import Reason
 from mattegate.vocabulary.reasons import REASONS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from mattegate.ledger.opening import Books
-    from mattegate.ledger.protocols import Keyring
+    from mattegate.ledger.protocols import Keyring, Snapshot
     from mattegate.serving.endpoint import Answering
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.metrics import Metrics, Sources
     from mattegate.serving.proving.authorizers import AuthorizerProver
+    from mattegate.serving.proving.issuer_keys import IssuerKeys
     from mattegate.serving.proving.own_keys import OwnKeys
     from mattegate.serving.proving.prover import Prover
     from mattegate.serving.rulekeeper import RuleKeeper
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("mattegate.gate")
 _MOST_TOLD: Final = 200
 """Keys that are told one by one at the start."""
+_MOST_NAMED: Final = 5
+"""Identities that are named where many have the same trouble."""
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -61,6 +65,8 @@ class OpenGate:
     authorizers: AuthorizerProver
     token_keys: OwnKeys
     """What tokens of our own are signed and verified with."""
+    issuer_keys: IssuerKeys
+    """What tokens of others are verified with; to be closed in the event loop that asked for them."""
     trust: TrustKeeper | None = None
     """Whom client certificates are trusted from; ``None``: nobody is asked for one."""
 
@@ -74,9 +80,11 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
     """
     from mattegate.ledger.flood import MemoryFloodMeter  # noqa: PLC0415 - local cut-outs need no gate
     from mattegate.ledger.opening import open_books  # noqa: PLC0415
+    from mattegate.outbound.configured import rules_of  # noqa: PLC0415
     from mattegate.serving.gatehouse import Gatehouse, GateParts  # noqa: PLC0415
     from mattegate.serving.proving.authorizers import AuthorizerProver  # noqa: PLC0415
     from mattegate.serving.proving.certificates import CertificateReader  # noqa: PLC0415
+    from mattegate.serving.proving.issuer_keys import IssuerKeys  # noqa: PLC0415
     from mattegate.serving.proving.own_keys import OwnKeys  # noqa: PLC0415
     from mattegate.serving.rulekeeper import RuleKeeper  # noqa: PLC0415
     from mattegate.serving.trust import TrustKeeper  # noqa: PLC0415
@@ -88,6 +96,7 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
         authorizers.take(settings)
         trust = TrustKeeper.of(settings.certificates)
         token_keys = OwnKeys(books.accounts.secrets.token_seeds, started_at=time.time())
+        issuer_keys = IssuerKeys(rules=rules_of(settings.outbound))
         parts = GateParts(
             rules=rules,
             keyring=books.keyring,
@@ -98,22 +107,21 @@ def open_gate(settings: Settings) -> Iterator[OpenGate]:
             used_keys=books.used_keys,
             thread=thread,
             certificates=CertificateReader(trust) if trust else None,
-            provers={**build_provers(settings, books, token_keys), FactName.AUTHORIZER: authorizers},
+            provers={**build_provers(settings, books, token_keys, issuer_keys), FactName.AUTHORIZER: authorizers},
         )
-        yield OpenGate(Gatehouse(parts), rules, books, thread, authorizers, token_keys, trust)
+        yield OpenGate(Gatehouse(parts), rules, books, thread, authorizers, token_keys, issuer_keys, trust)
 
 
-def build_provers(settings: Settings, books: Books, token_keys: OwnKeys) -> Mapping[FactName, Prover]:
+def build_provers(
+    settings: Settings, books: Books, token_keys: OwnKeys, issuer_keys: IssuerKeys
+) -> Mapping[FactName, Prover]:
     """Who judges the strong credentials."""
-    from mattegate.outbound.configured import rules_of  # noqa: PLC0415
     from mattegate.serving.proving.certificates import CertificateProver  # noqa: PLC0415
-    from mattegate.serving.proving.issuer_keys import IssuerKeys  # noqa: PLC0415
     from mattegate.serving.proving.signatures import SignatureProver  # noqa: PLC0415
     from mattegate.serving.proving.tokens import TokenProver  # noqa: PLC0415
 
-    issuers = IssuerKeys(rules=rules_of(settings.outbound))
     return {
-        FactName.TOKEN: TokenProver(token_keys, issuers, gives=settings.tokens.enabled),
+        FactName.TOKEN: TokenProver(token_keys, issuer_keys, gives=settings.tokens.enabled),
         FactName.SIGNATURE: SignatureProver(books.accounts.secrets.keks),
         FactName.CERTIFICATE: CertificateProver(),
     }
@@ -140,6 +148,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
         access.send_lines_to(log)
         gate = stack.enter_context(open_gate(settings))
         tell_keys(gate.books.keyring, settings.ledger_dir)
+        tell_missing_tiers(gate.books.keyring.snapshot(), settings)
         rereading = Rereading(
             settings, reread, partial(_apply, gate), lambda names: gate.thread.submit(_audit, gate, names)
         )
@@ -158,6 +167,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
             proper_name=library.proper_name,
             echo=Echo(gate.books.tickets, prefix=settings.server.prefix, key_prefixes=key_prefixes(settings)),
             companions=(scheduler.run, lambda: on_hangup(log.reopen, rereading)),
+            closing=(gate.issuer_keys.aclose,),
             extra=build_self_service(settings, gate),
             observe=each(feeding(metrics), telling_leaks(leaks.note)),
         )
@@ -284,6 +294,22 @@ def tell_keys(keyring: Keyring, folder: Path) -> None:
         )
 
 
+def tell_missing_tiers(snapshot: Snapshot, settings: Settings) -> None:
+    """Warn of identities whose tier was renamed or taken away under them: all of their requests are refused."""
+    there = {tier.name for tier in settings.tiers}
+    left: defaultdict[str, list[str]] = defaultdict(list)
+    for identity in snapshot.identities.values():
+        if identity.tier not in there:
+            left[identity.tier].append(identity.name)
+    for tier, names in left.items():
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        _LOG.warning(
+            "the tier %r is not in the configuration, so every request of the identities that have it is refused with "
+            "503: %s%s; name it again, or move them: mattegate identities update NAME --tier TIER",
+            *(tier, ", ".join(sorted(names)[:_MOST_NAMED]), more),
+        )
+
+
 def key_prefixes(settings: Settings) -> tuple[str, ...]:
     """How keys of this server begin."""
     return settings.keys.prefix_prod, settings.keys.prefix_test
@@ -302,7 +328,9 @@ def _audit(gate: OpenGate, changed: Sequence[str]) -> None:
 
 
 def _apply(gate: OpenGate, settings: Settings) -> None:
+    snapshot = gate.books.keyring.snapshot()  # which may be unavailable, and then nothing has changed yet
     gate.authorizers.take(settings)  # before the rules that name it
     gate.rules.change(settings)
     rules = build_rulebook(settings).credential
     gate.books.keyring.list_keys(settings.api_keys, tier=settings.keys.import_tier, rules=rules)
+    tell_missing_tiers(snapshot, settings)

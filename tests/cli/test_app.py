@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -15,6 +16,7 @@ from mattegate.cli import batch, bench, remove, rendering, serve
 from mattegate.cli.app import EXAMPLES, LATER, make_app
 from mattegate.vocabulary.options import PARSERS
 from mattegate.vocabulary.reasons import REASONS
+from tests.cli.at_home import At
 from tests.cli.processes import call, real, scripted
 
 MODULES = (remove, batch, serve, bench)
@@ -121,3 +123,42 @@ def test_the_home_may_stand_before_the_command(tmp_path: Path) -> None:
     assert f"home {tmp_path / 'here'}" in ended.out
     listed = call(real("--home", tmp_path / "here", "models", "list", "--json"))
     assert (listed.code, '"u2netp"' in listed.out) == (0, True)
+
+
+def test_json_stays_json_where_the_answer_is_no(at: At) -> None:
+    """A program that asked for JSON finds one object on standard output; people read the same words beside it."""
+    ended = at("keys", "show", "nobody", "--json")
+    error = json.loads(ended.out)["error"]
+    assert (ended.code, error["reason"]) == (3, "account.not_found")
+    assert {"title", "detail", "operator", "remedy"} < set(error)
+    assert error["detail"] in ended.err
+
+
+def test_json_stays_json_where_the_configuration_has_faults(at: At, tmp_path: Path) -> None:
+    """Each fault with its file, line and remedy; standard error says them in words."""
+    config = tmp_path / "mattegate.toml"
+    config.write_text("[server]\nport = 'many'\n")
+    ended = at("--config", config, "keys", "list", "--json")
+    (fault,) = json.loads(ended.out)["error"]["faults"]
+    assert (ended.code, fault["setting"], fault["line"]) == (2, "server.port", 2)
+    assert f"{config}:2:" in ended.err
+
+
+@pytest.mark.parametrize("line", [("keys", "list"), ("serve", "--port", "0", "--admin-port", "0")], ids=" ".join)
+def test_a_database_that_is_none_is_named(at: At, line: tuple[str, ...]) -> None:
+    """By every command alike, as the part that is down, with the file that is to blame; it is no fault of ours."""
+    at.key()
+    database = at.home / "ledger" / "control.db"
+    database.write_bytes(b"no database at all")
+    ended = at(*line)
+    assert ended.code == 1
+    assert "dependency.control" in ended.err
+    assert f"{database}: file is not a database" in ended.err
+
+
+def test_a_home_that_is_not_there_is_told(at: At, tmp_path: Path) -> None:
+    """A mistyped --home reads as an empty one, makes nothing, and says so."""
+    assert f"home {at.home}, which is not there" in at("keys", "list").err
+    assert not at.home.exists()
+    at.home.write_text("a file")
+    assert "which is a file and no folder" in at("keys", "list").err

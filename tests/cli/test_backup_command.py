@@ -60,3 +60,13 @@ def test_nothing_is_overwritten_in_either_direction(at: At, tmp_path: Path) -> N
     assert at("backup", "restore", file, "--home", tmp_path / "second").code == 3
     assert at("backup", "restore", tmp_path / "none.tar", "--home", tmp_path / "second").code == 3
     assert not (tmp_path / "second" / "ledger").exists()
+
+
+def test_a_folder_that_takes_no_backup_is_not_blamed_on_the_ledger(at: At, tmp_path: Path) -> None:
+    """The file that was asked for is named; and a home without a ledger has nothing to save."""
+    at.key()
+    ended = at("backup", "create", tmp_path / "none" / "b.tar")
+    assert (ended.code, "file.unwritable" in ended.err) == (1, True)
+    assert f"{tmp_path / 'none' / 'b.tar'} cannot be written: No such file or directory" in ended.err
+    empty = At(tmp_path / "empty", at.capsys)("backup", "create", tmp_path / "c.tar")
+    assert (empty.code, "backup.nothing" in empty.err) == (3, True)

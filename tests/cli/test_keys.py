@@ -236,3 +236,21 @@ def test_names_of_callers_cannot_drive_the_terminal(at: At) -> None:
     assert at("keys", "create", "--name", "x\x1b[2J", "--tier", "free").code == 3
     assert at("keys", "create", "--name", "Åsa 株式会社", "--tier", "free").code == 0
     assert "Åsa 株式会社" in at("keys", "list").out
+
+
+def test_an_end_that_is_over_is_told_as_a_date(at: At) -> None:
+    """As it was written, and not in seconds."""
+    ended = at("keys", "create", "--name", "late", "--tier", "free", "--expires", "2020-01-01")
+    assert ended.code == 3
+    assert "2020-01-01T00:00:00Z" in ended.err
+
+
+def test_keys_of_a_tier_that_was_renamed_are_marked(at: At, tmp_path: Path) -> None:
+    """They are active and every request of theirs is refused: the list says so, by the configuration it is given."""
+    config = tmp_path / "mattegate.toml"
+    config.write_text("[tiers.gold]\nrate = '5/min'\n")
+    assert at("--config", config, "keys", "create", "--name", "carl", "--tier", "gold").code == 0
+    assert at("--config", config, "keys", "list", "--json").out.count('"hint": ""') == 1
+    (row,) = at.told("keys", "list")
+    assert "no tier gold in this configuration" in row["hint"]
+    assert "no tier gold in this configuration" in at("usage", "standing", "carl").out

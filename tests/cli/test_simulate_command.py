@@ -81,6 +81,11 @@ def test_every_option_reaches_the_decision(at: At, words: tuple[str, ...], reaso
     assert told(at, 0, "-", "--key-id", key_id)["decision"] == "allow"
 
 
+def test_an_id_without_a_record_is_told_as_json_where_that_was_asked_for(at: At) -> None:
+    """Whoever parses the answer finds an object, also where there is nothing to judge."""
+    assert told(at, 1, "req_01M811EN4M7SXMWKN0G36DD4P8")["error"]["reason"] == "record.not_found"
+
+
 def test_a_change_is_shown_beside_what_is_without_it(at: At) -> None:
     """Two columns and a mark where they differ."""
     key_id, _ = at.key()
@@ -98,6 +103,14 @@ def test_a_change_is_shown_beside_what_is_without_it(at: At) -> None:
 def test_a_change_that_is_none_is_a_mistake_in_the_line(at: At, change: str) -> None:
     """Exit code 2; what there is instead is named."""
     assert at("simulate", "-", "--set", change).code == 2
+
+
+@pytest.mark.parametrize("address", ["999", "example.com", "203.0.113.0/24"])
+def test_an_address_that_is_none_is_not_judged(at: At, address: str) -> None:
+    """Rules about addresses would be judged wrongly; the line is at fault, and says what to write."""
+    ended = at("simulate", "-", "--address", address)
+    assert ended.code == 2
+    assert "write 203.0.113.7" in " ".join(ended.err.split())
 
 
 def test_a_recorded_refusal_is_judged_by_the_configuration_of_now(at: At) -> None:

@@ -55,7 +55,8 @@ def test_credits_are_booked_beside_the_server_and_once_for_one_reference(busy: A
         assert busy.told("usage", "credit", "alice", "50", "--reference", "evt-1")["balance"] == 150
     assert busy.told("usage", "credit", "alice", "-150")["balance"] == 0
     assert busy("usage", "credit", "alice", "-1").code == 3
-    assert busy("usage", "credit", "alice", "0").code == 3
+    assert "it changes nothing" in busy("usage", "credit", "alice", "0").err
+    assert "a balance is at most" in busy("usage", "credit", "alice", "9" * 30).err
     assert busy("usage", "credit", "nobody", "5").code == 3
     assert busy("usage", "credit", "alice", "many").code == 2
     assert busy("usage", "reconcile").code == 0

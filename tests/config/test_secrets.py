@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mattegate.config.load import ConfigurationError
-from mattegate.config.secrets import VARIABLES, Purpose, Secrets, create_secrets, load_secrets, rotate_secret
+from mattegate.config.secret_purposes import Purpose
+from mattegate.config.secrets import Secrets, create_secrets, load_secrets, rotate_secret
 from mattegate.vocabulary.secrets import Pepper
 
 FIRST, SECOND = sha256(b"first").hexdigest(), sha256(b"second").hexdigest()
@@ -363,8 +364,8 @@ def test_a_pepper_of_the_environment_is_not_rotated_here(tmp_path: Path) -> None
 
 
 def test_the_variables_are_those_that_are_read() -> None:
-    """Whoever strips the environment of child processes strips these."""
-    assert sorted(VARIABLES) == [
+    """One for the secret itself and one for a file of it."""
+    assert sorted(name for purpose in Purpose for name in purpose.variables) == [
         "MATTEGATE_KEK",
         "MATTEGATE_KEK_FILE",
         "MATTEGATE_PEPPER",
@@ -378,7 +379,10 @@ def test_the_variables_are_those_that_are_read() -> None:
 
 _SLOWLY = "import os, time; sync = os.fsync; os.fsync = lambda file: (time.sleep(0.1), sync(file)); "
 """Widens the gap between looking and writing, so that processes without a lock would surely collide in it."""
-_PLAIN = "import sys, pathlib; from mattegate.config.secrets import *; folder = pathlib.Path(sys.argv[1]); "
+_PLAIN = (
+    "import sys, pathlib; from mattegate.config.secrets import *; from mattegate.config.secret_purposes import *; "
+    "folder = pathlib.Path(sys.argv[1]); "
+)
 _CREATE = _PLAIN + "create_secrets(folder); "
 _ROTATE = _PLAIN + "print(rotate_secret(folder, Purpose.PEPPER))"
 

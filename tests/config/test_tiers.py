@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from mattegate.config.load import examine, load_settings
 from mattegate.config.schema import literal
 from mattegate.config.settings import ENTERPRISE, FREE, VIP
-from mattegate.config.tiers import KEYS, PROOFS, TierSpellingError, read_tier, spell, window_name, words_of
+from mattegate.config.tier_spelling import spell, words_of
+from mattegate.config.tier_words import KEYS, PROOFS, TierSpellingError, window_name
+from mattegate.config.tiers import read_tier
 from mattegate.vocabulary.rulebook import Limit, Tier
 
 

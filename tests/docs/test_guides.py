@@ -23,7 +23,7 @@ from mattegate.assembly import open_gate
 from mattegate.cli.app import make_app
 from mattegate.config.load import load_settings
 from mattegate.config.schema import OTHER_VARIABLES, SETTINGS, variable_of
-from mattegate.config.secrets import VARIABLES
+from mattegate.config.secret_purposes import Purpose
 from mattegate.ledger.opening import open_accounts
 from mattegate.outbound.notice import NoticeKind
 from mattegate.serving import metrics, routes
@@ -154,7 +154,8 @@ def test_a_setting_or_a_reason_exists(name: str) -> None:
 @pytest.mark.parametrize("name", named(r"MATTEGATE_[A-Z_]+(=.*)?"))
 def test_an_environment_variable_exists(name: str) -> None:
     """Of a setting, of a secret, or of the few that are neither."""
-    known = {*map(variable_of, SETTINGS), *VARIABLES, *OTHER_VARIABLES}
+    secrets = {name for purpose in Purpose for name in purpose.variables}
+    known = {*map(variable_of, SETTINGS), *secrets, *OTHER_VARIABLES}
     assert name.partition("=")[0] in known
 
 

@@ -16,7 +16,7 @@ from mattegate.gate.refusal import refusal_of, retry_after_s, status_of
 from mattegate.gate.remedies import remedies
 from mattegate.gate.replay import replay
 from mattegate.gate.rules import Rules
-from mattegate.gate.simulate import simulate
+from mattegate.gate.simulate import Situation, supposed
 from mattegate.vocabulary.attempt import Attempt, Presented
 from mattegate.vocabulary.decision import Allowed, Effect, Finding, Needs, Refused
 from mattegate.vocabulary.facts import FactName, Facts, Failure
@@ -150,7 +150,8 @@ def test_who_did_not_show_the_secret_is_told_the_same_in_every_case() -> None:
         {"facts.credential.proven": "false", "facts.credential.key.identity.state": "disabled"},
         {"facts.credential.proven": "false", "attempt.route": '{"name": ""}', "attempt.path": "/nope"},
     ):
-        decision = simulate(ATTEMPT, FACTS, RULES, changes).after
+        then, _ = supposed(Situation(ATTEMPT, FACTS, RULES), changes, assume=False)
+        decision = decide(then.attempt, then.facts, then.rules)
         assert isinstance(decision, Refused)
         refusal = refusal_of(decision.finding)
         told.add((refusal.reason.public, refusal.detail, refusal.remedy, status_of(decision, RULES)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,34 +16,41 @@ from mattegate.gate.explain import checks, lines, public_checks
 from mattegate.gate.remedies import remedies
 from mattegate.gate.replay import replay
 from mattegate.gate.rules import Rules
-from mattegate.gate.simulate import simulate
+from mattegate.gate.simulate import Situation, supposed
 from mattegate.vocabulary.attempt import Attempt, Channel, Flaw
 from mattegate.vocabulary.decision import Allowed, Needs, Refused
 from mattegate.vocabulary.facts import FactName, Facts, Failure, KeyState
 from mattegate.vocabulary.rulebook import Rulebook
 from tests.gate.situations import ATTEMPT, FACTS, RULEBOOK, RULES
 
+NOW = Situation(ATTEMPT, FACTS, RULES)
 
-def test_both_decisions_are_told() -> None:
-    """The one that was made, and the one that the change would make of it."""
-    simulation = simulate(ATTEMPT, FACTS, RULES, {"attempt.origin": "https://shop.example"})
-    assert isinstance(simulation.before, Allowed)
-    assert isinstance(simulation.after, Refused)
-    assert simulation.revision == RULES.revision
-    wider = {"attempt.origin": "https://shop.example", "rulebook.cors.origins+": "https://shop.example"}
-    allowed = simulate(ATTEMPT, FACTS, RULES, wider)
-    assert isinstance(allowed.after, Allowed)
-    assert allowed.revision != RULES.revision
+
+def decided(now: Situation, changes: Mapping[str, str], *, assume: bool = False) -> Allowed | Refused | Needs:
+    """What would be decided."""
+    then, _ = supposed(now, changes, assume=assume)
+    return decide(then.attempt, then.facts, then.rules)
+
+
+def test_a_change_is_judged_by_the_same_decide() -> None:
+    """Of the attempt alone, and of the rulebook with it, which is another rulebook then."""
+    elsewhere = {"attempt.origin": "https://shop.example"}
+    assert isinstance(decided(NOW, {}), Allowed)
+    assert isinstance(decided(NOW, elsewhere), Refused)
+    assert supposed(NOW, elsewhere, assume=False)[0].rules.revision == RULES.revision
+    wider = elsewhere | {"rulebook.cors.origins+": "https://shop.example"}
+    assert isinstance(decided(NOW, wider), Allowed)
+    assert supposed(NOW, wider, assume=False)[0].rules.revision != RULES.revision
 
 
 def test_what_is_not_known_can_be_taken_to_be_good() -> None:
     """A request that nobody made yet is judged on the assumption that nothing else is wrong, which is said."""
-    assert isinstance(simulate(ATTEMPT, Facts(), RULES, {}).after, Needs)
-    assumed = simulate(ATTEMPT, Facts(), RULES, {}, assume=True)
-    assert isinstance(assumed.after, Allowed)
-    assert assumed.assumed == (FactName.FLOOD, FactName.CREDENTIAL, FactName.CLAIM, FactName.OUTCOME)
-    closed = simulate(ATTEMPT, Facts(), Rules.of(Rulebook()), {}, assume=True)
-    assert isinstance(closed.after, Refused)
+    unknown = replace(NOW, facts=Facts())
+    assert isinstance(decided(unknown, {}), Needs)
+    assert isinstance(decided(unknown, {}, assume=True), Allowed)
+    _, assumed = supposed(unknown, {}, assume=True)
+    assert assumed == (FactName.FLOOD, FactName.CREDENTIAL, FactName.CLAIM, FactName.OUTCOME)
+    assert isinstance(decided(replace(unknown, rules=Rules.of(Rulebook())), {}, assume=True), Refused)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,7 @@ def test_any_field_can_be_changed(root: str, path: str, text: str, read: Any, ex
 def test_what_cannot_be_changed_is_named(path: str, text: str, told: str) -> None:
     """A path that leads nowhere says where it could have led."""
     with pytest.raises(ValueError, match=told):
-        simulate(ATTEMPT, FACTS, RULES, {path: text})
+        supposed(NOW, {path: text}, assume=False)
 
 
 @settings(max_examples=300, deadline=None)
@@ -117,7 +125,7 @@ def test_what_cannot_be_changed_is_named(path: str, text: str, told: str) -> Non
 def test_no_change_fails_otherwise(root: str, path: str, act: str, text: str) -> None:
     """Any text at any path is a change or a ValueError."""
     try:
-        simulate(ATTEMPT, FACTS, RULES, {f"{root}{path}{act}": text}, assume=True)
+        decided(NOW, {f"{root}{path}{act}": text}, assume=True)
     except ValueError:
         return
 
@@ -131,7 +139,7 @@ def test_a_remedy_is_a_change_that_was_tried() -> None:
         "no page but a program asked (no Origin)",
     ]
     for remedy in found:
-        assert isinstance(simulate(attempt, FACTS, RULES, remedy.changes, assume=True).after, Allowed)
+        assert isinstance(decided(replace(NOW, attempt=attempt), remedy.changes, assume=True), Allowed)
 
 
 def test_nothing_is_called_a_remedy_that_only_moves_the_refusal() -> None:

@@ -150,7 +150,7 @@ def test_a_damaged_database_is_told_instead_of_backed_up(home: Path, tmp_path: P
         usage.write_bytes(damaged)
         assert refusal_of(lambda: back_up(home, tmp_path / "b.tar", at=NOW)) == "backup.unsound"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home"]
-    assert refusal_of(lambda: back_up(tmp_path / "nowhere", tmp_path / "b.tar", at=NOW)) == "file.not_found"
+    assert refusal_of(lambda: back_up(tmp_path / "nowhere", tmp_path / "b.tar", at=NOW)) == "backup.nothing"
 
 
 def test_a_target_that_cannot_be_written_is_unavailable(home: Path, tmp_path: Path) -> None:

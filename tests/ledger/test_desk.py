@@ -300,7 +300,6 @@ def test_unknown_keys_and_identities_are_named(office: Office) -> None:
         lambda: desk.enable_key("nokey", actor=CLI),
         lambda: desk.update_key("nokey", name="x", actor=CLI),
         lambda: desk.rotate_key("nokey", overlap_s=1, actor=CLI),
-        lambda: desk.upgrade("nokey", "text"),
     ]
     for act in acts:
         refusal = refused(act)
@@ -511,7 +510,6 @@ def test_an_owner_does_nothing_that_only_operators_do(owned: tuple[Office, str])
         lambda: office.desk.import_key(FOREIGN, name="x", identity="acme", actor=actor),
         lambda: office.desk.create_admin("root", actor=actor),
         lambda: office.desk.revoke_admin("root", actor=actor),
-        lambda: office.desk.upgrade(key_id, "x", actor=actor),
     ]
     for act in acts:
         assert refused(act).reason.code == "account.wider"
@@ -642,19 +640,6 @@ def test_repeating_randomness_never_overwrites_a_key(office: Office) -> None:
     assert key(office, first.id).view.replaced_by == ""
 
 
-def test_a_key_moves_to_the_new_pepper_when_it_is_shown(either: Office) -> None:
-    """Only for who has the key; the second time nothing is written."""
-    minted = either.desk.create_key("acme", actor=CLI)
-    either.peppers = BOTH
-    assert refused(lambda: either.desk.upgrade(minted.id, mint("sk_prod_").text)).reason.code == "account.not_found"
-    row = either.desk.upgrade(minted.id, minted.text)
-    assert row.stored.pepper_version == 2
-    assert key(either, minted.id).digest == digest_key(minted.text, BOTH.current)
-    head = either.control.head()
-    either.desk.upgrade(minted.id, minted.text)
-    assert either.control.head() == head
-
-
 # --- admins -------------------------------------------------------------------------------------------------
 
 
@@ -701,7 +686,6 @@ def test_no_key_and_no_token_is_in_any_file(tmp_path: Path) -> None:
     desk.revoke_leaked(leaked.text, actor=CLI)
     desk.import_key("sk_live_0123456789abcdef", name="old", identity="acme", actor=CLI)
     office.peppers = BOTH
-    office.desk.upgrade(rotated.id, rotated.text)
     admin = desk.create_admin("root", actor=CLI)
     desk.check_admin(admin.text)
     control.snapshot()

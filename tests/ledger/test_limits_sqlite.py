@@ -48,15 +48,6 @@ def test_a_file_that_somebody_else_locks_is_unavailable_and_takes_nothing(tmp_pa
     other.close()
 
 
-def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
-    """Garbage where the database should be is named, not overwritten."""
-    file = tmp_path / "usage.db"
-    file.write_bytes(b"certainly not a database" * 100)
-    with pytest.raises(Unavailable, match="ledger: file is not a database"):
-        UsageDatabase(file)
-    assert file.read_bytes().startswith(b"certainly")
-
-
 def test_old_tokens_are_swept(tmp_path: Path) -> None:
     """Tokens too old to be given back do not fill the file."""
     database = UsageDatabase(tmp_path / "usage.db")

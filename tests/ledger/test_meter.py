@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mattegate.ledger.meter_idempotency import ABORTS
+from mattegate.ledger.meter_idempotency import ABORTS, REPLAYS
 from mattegate.ledger.meter_memory import MemoryMeter
 from mattegate.ledger.protocols import EpochChanged, Unavailable, Usage
 from mattegate.ledger.usage_database import UsageDatabase
+from mattegate.vocabulary.facts import Uses
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import Limit
 from tests.ledger.meter_support import (
@@ -224,6 +225,56 @@ def test_a_delivered_answer_can_be_had_three_times_more(bench: Bench) -> None:
     assert (fact.conflict, fact.holder, fact.replay) == ("idempotency.exhausted", first, 4)
     assert bench.left(*LIMITS) == standing
     assert (bench.row(first).replays, bench.row(first).usage.images) == (3, 1)
+
+
+def page(images: int) -> tuple[Uses, ...]:
+    """What every claim with one token for a web page uses up."""
+    return (Uses("browser:key-1", "jti", NOON + 600, most=images, reason="token.used_up", repeats=images * REPLAYS),)
+
+
+def test_a_repeat_takes_no_image_of_a_token(bench: Bench) -> None:
+    """A page repeats the first of its two images three times, and the second is still there; then none is."""
+    first = bench.delivered(replace(claim(key="k"), uses=page(2)))
+    for number in (1, 2, 3):
+        again = replace(claim(key="k"), uses=page(2))
+        assert bench.meter.claim(again).replay == number
+        bench.meter.settle(again.request_id, Usage(), NOON)
+    assert bench.meter.claim(replace(claim(key="k"), uses=page(2))).holder == first
+    bench.delivered(replace(claim(key="another"), uses=page(2)))
+    assert bench.meter.claim(replace(claim(), uses=page(2))).conflict == "token.used_up"
+    assert bench.meter.claim(replace(claim(key="another"), uses=page(2))).replay == 1
+
+
+def test_repeats_at_once_take_no_image_of_a_token(bench: Bench) -> None:
+    """While the first is being worked on they are told to wait, whether or not it took the last image."""
+    first = bench.claimed(replace(claim(key="k"), uses=page(1)))
+    again = [replace(claim(key="k"), uses=page(1)) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        facts = list(pool.map(bench.meter.claim, again))
+    assert {(fact.conflict, fact.holder) for fact in facts} == {("idempotency.in_progress", first)}
+    bench.meter.settle(first, Usage(), NOON)
+    with ThreadPoolExecutor(8) as pool:
+        numbers = sorted(fact.replay for fact in pool.map(bench.meter.claim, again) if not fact.conflict)
+    assert numbers == [1, 2, 3]
+
+
+def test_a_token_is_good_for_so_many_repeats_whatever_comes_of_them(bench: Bench) -> None:
+    """Whoever sends other images under one key, out of a page that anybody can read, is let in three times."""
+    bench.delivered(replace(claim(key="k"), uses=page(1)))
+    for _ in range(REPLAYS):
+        other = replace(claim(key="k"), uses=page(1))
+        assert bench.meter.claim(other).replay == 1
+        with pytest.raises(Refusal, match="another image"):
+            bench.meter.bind(other.request_id, "another", "u2netp")
+    assert bench.meter.claim(replace(claim(key="k"), uses=page(1))).conflict == "token.used_up"
+
+
+def test_what_was_let_go_is_paid_for_anew(bench: Bench) -> None:
+    """The work failed, so there is nothing to repeat: the next try under the key takes an image."""
+    failed = bench.claimed(replace(claim(key="k"), uses=page(2)))
+    bench.meter.release(failed, "engine.failed", NOON)
+    bench.delivered(replace(claim(key="k"), uses=page(2)))
+    assert bench.meter.claim(replace(claim(), uses=page(2))).conflict == "token.used_up"
 
 
 def test_a_replay_that_does_not_deliver_does_not_count(bench: Bench) -> None:

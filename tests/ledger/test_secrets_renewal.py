@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mattegate.config.secrets import Purpose, rotate_secret
+from mattegate.config.secret_purposes import Purpose
+from mattegate.config.secrets import rotate_secret
 from mattegate.config.settings import Settings
 from mattegate.ledger.control import note
 from mattegate.ledger.opening import Accounts, Books, open_accounts, open_books

@@ -105,7 +105,7 @@ class Bare:
 
 
 def _told(scope: Scope, vitals: Vitals) -> dict[str, Any]:
-    status = vitals.tls_status()
+    status = vitals.tls.status() if vitals.tls else None
     return {
         "path": scope["path"],
         "scheme": scope["scheme"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mattegate.config.settings import ServerSettings
 from mattegate.ledger.audit import first_break
+from mattegate.serving.site import CONTENT_SECURITY_POLICY
 from mattegate.signing.keys import id_of
 from tests.serving.planes import Planes, planes_of
 
@@ -94,6 +97,38 @@ def test_a_page_that_resolves_to_here_gets_nothing(quick: Planes, host: str) -> 
 def test_the_names_that_are_set_are_served(quick: Planes, host: str) -> None:
     """With or without a port, in capitals, or with the final dot of the root."""
     assert quick.admin.get("/admin/v1/keys", headers=quick.bearer | {"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("prefix", ["", "/cutouts"])
+def test_a_refusal_leads_to_its_explanation_on_the_same_port(tmp_path: Path, prefix: str) -> None:
+    """Even where nobody is an admin yet, a browser that follows ``type`` gets the reason, with all that it looks like.
+
+    It is the page of the data plane but for the links to what is not here.
+    """
+    with planes_of("memory", tmp_path, server=ServerSettings(prefix=prefix)) as planes:
+        page, _, anchor = planes.admin.get("/admin/v1/keys").json()["type"].partition("#")
+        assert page == f"{prefix}/docs/reasons"
+        answer = planes.admin.get(page)
+        assert answer.status_code == 200
+        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+        assert f'id="{anchor}"' in answer.text
+        links = re.findall(r'(?:href|src)="?([^" >]+)', answer.text)
+        assert {planes.admin.get(link).status_code for link in links if not link.startswith("#")} == {200}
+        [main] = re.findall("<main>.*</main>", answer.text)
+        assert main in planes.api.get(page).text
+
+
+def test_the_explanations_open_nothing_else(tmp_path: Path, quick: Planes) -> None:
+    """Under the names of this plane only, without a word of CORS; nothing at all where the data plane has no docs."""
+    assert quick.admin.get("/docs/reasons", headers={"Host": "evil.example"}).json()["reason"] == "admin.host"
+    told = quick.admin.get("/docs/reasons", headers={"Origin": "https://evil.example"})
+    assert not [name for name in told.headers if name.startswith("access-control")]
+    for path in ("/docs", "/openapi.json", "/", "/docs/reasons/", "/assets/", "/assets/x.css", "/assets/../metrics"):
+        assert quick.admin.get(path).status_code == 401
+    assert quick.admin.post("/docs/reasons").status_code == 405
+    with planes_of("memory", tmp_path, server=ServerSettings(docs=False)) as bare:
+        assert bare.admin.get("/docs/reasons").status_code == 401
+        assert bare.admin.get("/docs/reasons", headers=bare.bearer).status_code == 404
 
 
 def test_web_pages_are_granted_nothing(quick: Planes) -> None:
@@ -498,6 +533,22 @@ def test_the_parts_say_how_they_stand(planes: Planes, png: bytes) -> None:
     assert 'mattegate_requests_total{route="cutout",status="200"} 1.0' in figures.text
     assert 'mattegate_requests_total{route="whoami",status="401"} 1.0' in figures.text
     assert 'reason="credential.missing"' in figures.text
+
+
+def test_refusals_of_this_plane_are_counted_as_its_own(quick: Planes) -> None:
+    """By the guard, by the desk behind it; and beside those of callers under the same names."""
+    quick.admin.get("/admin/v1/keys")
+    quick.manage("GET", "/keys/nowhere")
+    quick.call(quick.key(), "GET", "/v1/keys/nowhere")
+    figures = quick.admin.get("/metrics", headers=quick.bearer).text
+    for layer, plane, reason in (
+        ("admin", "admin", "admin.unauthorized"),
+        ("admin", "admin", "account.not_found"),
+        ("account", "data", "account.not_found"),
+    ):
+        labels = f'effect="EXPLICIT_DENY",layer="{layer}",plane="{plane}",reason="{reason}"'
+        assert f"mattegate_decisions_total{{{labels}}} 1.0" in figures
+    assert 'mattegate_requests_total{route="admin",status="401"} 1.0' in figures
 
 
 def test_the_log_line_names_the_admin_and_never_the_token(quick: Planes, caplog: pytest.LogCaptureFixture) -> None:

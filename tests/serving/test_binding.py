@@ -70,9 +70,12 @@ def test_a_name_that_is_none_is_told() -> None:
 
 
 def test_a_taken_port_is_told() -> None:
-    """A port that somebody else has is a configuration fault that names the setting."""
-    with bind(ServerSettings(port=0), NOWHERE) as listener, pytest.raises(ConfigurationError, match=r"server\.port"):
+    """A port that somebody else has is a configuration fault that names the setting and the flag to choose another."""
+    with bind(ServerSettings(port=0), NOWHERE) as listener, pytest.raises(ConfigurationError) as fault:
         bind(ServerSettings(port=listener.getsockname()[1]), NOWHERE)
+    (only,) = fault.value.faults
+    assert only.setting == "server.port"
+    assert "another with --port" in only.fix
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.77"])

@@ -125,6 +125,26 @@ def test_an_outage_is_bridged_for_as_long_as_the_operator_says() -> None:
         played(story, issuer)
 
 
+async def test_at_the_end_no_issuer_is_asked_any_more() -> None:
+    """A request that an issuer leaves without an answer ends with the keys, and who waited for it is told."""
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        keys, table = IssuerKeys(keeping=KEEPING), TokenIssuer("own", url, ("https://api.test",))
+        waiting = asyncio.create_task(keys.of(table, StatedToken(url, RSA.kid, "RS256", "at+jwt")))
+        await asked.wait()
+        await keys.aclose()
+        await asyncio.wait([waiting], timeout=1)
+        assert waiting.cancelled()
+        over.set()
+
+
 def test_another_configuration_begins_anew() -> None:
     """Keys that were fetched from one place say nothing about another."""
     with own_issuer(RSA) as issuer:

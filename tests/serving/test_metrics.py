@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from mattegate.cutout.engine.protocol import EngineStatus
 from mattegate.ledger.protocols import Unavailable
 from mattegate.ledger.records import RecordStatus
-from mattegate.serving.metrics import LimitsStatus, Metrics, Sources
+from mattegate.serving.metrics import LimitsStatus, Metrics, Plane, Sources
 from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.reasons import REASONS
 
@@ -42,22 +42,24 @@ def test_requests_and_decisions_are_counted() -> None:
     found = read(metrics)
     assert found["mattegate_requests_total cutout 200"] == 2
     assert found["mattegate_requests_total cutout 401"] == 2
-    assert found["mattegate_decisions_total ALLOW  "] == 1
-    assert found["mattegate_decisions_total IMPLICIT_DENY credential credential.missing"] == 2
+    assert found["mattegate_decisions_total ALLOW  data "] == 1
+    assert found["mattegate_decisions_total IMPLICIT_DENY credential data credential.missing"] == 2
     assert found["mattegate_shadow_refusals_total network network.denied"] == 2
     assert found["mattegate_request_seconds_count refused cutout"] == 2
     assert found["mattegate_request_seconds_bucket 0.5 delivered cutout"] == 2
     assert found["mattegate_build_info 1.2.3"] == 1
 
 
-@pytest.mark.parametrize(
-    ("reason", "layer"), [("engine.time_limit", "engine"), ("account.wider", "account"), ("record.not_found", "record")]
-)
-def test_the_engine_is_not_blamed_for_desks_and_books(reason: str, layer: str) -> None:
-    """They have no layer of their own, so the last one tells of them."""
+def test_the_planes_are_counted_apart() -> None:
+    """What admins are refused is no figure of the callers, and the other way round."""
     metrics = Metrics(version="1", routes=("key",))
-    metrics.observe(route="key", status=403, seconds=0, findings=[Finding("engine", Effect.EXPLICIT_DENY, reason)])
-    assert read(metrics)[f"mattegate_decisions_total EXPLICIT_DENY {layer} {reason}"] == 1
+    refused = [Finding("admin", Effect.EXPLICIT_DENY, "account.exists")]
+    metrics.observe(route="admin", status=409, seconds=0, findings=refused, plane=Plane.ADMIN)
+    metrics.observe(route="key", status=200, seconds=0, findings=PASSED)
+    found = read(metrics)
+    assert found["mattegate_decisions_total EXPLICIT_DENY admin admin account.exists"] == 1
+    assert found["mattegate_decisions_total ALLOW  data "] == 1
+    assert found["mattegate_requests_total admin 409"] == 1
 
 
 @settings(max_examples=50, deadline=None)
@@ -72,7 +74,7 @@ def test_nobody_can_make_series_grow(seen: list[tuple[str, int, str]]) -> None:
     ]
     assert set(names) <= {
         "mattegate_requests_total other other",
-        "mattegate_decisions_total EXPLICIT_DENY policy other",
+        "mattegate_decisions_total EXPLICIT_DENY policy data other",
     }
 
 
@@ -85,7 +87,7 @@ def test_every_reason_has_its_own_series(code: str) -> None:
     """No code of the catalogue is counted as another."""
     metrics = Metrics(version="1", routes=())
     metrics.observe(route="", status=403, seconds=0, findings=[_refused(code)])
-    assert read(metrics)[f"mattegate_decisions_total EXPLICIT_DENY policy {code}"] == 1
+    assert read(metrics)[f"mattegate_decisions_total EXPLICIT_DENY policy data {code}"] == 1
 
 
 def test_parts_say_how_they_stand() -> None:

@@ -102,6 +102,21 @@ def test_every_page_carries_the_strict_policy(plain: Served, path: str) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("path", ["/docs", "/docs/reasons"])
+def test_the_docs_can_be_read_on_any_screen(browser: Browser, plain: Served, path: str, width: int) -> None:
+    """Nothing scrolls sideways but tables and examples within themselves, and no name is broken in two."""
+    opened = browser.new_page(viewport={"width": width, "height": 800})
+    opened.goto(plain.url + path)
+    assert opened.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    broken = opened.evaluate(
+        "[...document.querySelectorAll('td:first-child code, td:last-child > code, td a')]"
+        ".filter((e) => e.getClientRects().length > 1).map((e) => e.textContent)"
+    )
+    assert broken == []
+    opened.close()
+
+
 def test_docs_can_be_turned_off(serve: Serve) -> None:
     """Without docs their paths are unknown, and the page does not link to them."""
     server = serve({"server": {"docs": False}})

@@ -204,6 +204,19 @@ async def test_what_cannot_be_recorded_is_not_given_again_either() -> None:
         assert [await connection.code() for _ in range(3)] == expected
 
 
+async def test_our_own_bug_in_giving_it_again_costs_nobody_the_answer() -> None:
+    """The repeat is worked out anew, meets the same bug, and has an id that tells so; the third kept its record."""
+    with house() as here:
+        connection = here.connect()
+        for _ in range(3):
+            _, headers, _ = await connection.ask(AUTHORIZED)
+        here.records.broken = True
+        status, headers, _ = await connection.ask(AUTHORIZED)
+        told = here.records.find(dict(headers)[b"x-request-id"].decode())
+        assert isinstance(told, Sealed)
+        assert (status, told.reason) == (500, "internal.error")
+
+
 async def test_without_room_the_ids_tell_by_themselves() -> None:
     """Once unproven callers' records have used up their room, an answer given again has a sealed id as any other."""
     with house(room=6_000) as here:

@@ -12,7 +12,7 @@ import pytest
 
 from mattegate.config.settings import Settings, UploadSettings
 from mattegate.serving.access import write_line
-from mattegate.serving.docs import LAYERS, render_docs, render_reasons
+from mattegate.serving.docs import LAYERS, Frame, render_docs, render_reasons
 from mattegate.serving.naming import content_disposition
 from mattegate.serving.openapi import ELSEWHERE, build_openapi
 from mattegate.serving.openapi_problems import UNSENT
@@ -25,6 +25,7 @@ from mattegate.vocabulary.reasons import REASONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+FRAME, HERE = Frame(""), "http://127.0.0.1:8000"
 LIMITS = UploadSettings(stall_s=10, min_bytes_per_s=1_000, total_s=100)
 
 
@@ -166,7 +167,7 @@ def test_every_reference_in_the_openapi_document_resolves() -> None:
 
 def test_the_docs_tell_everything_without_a_script() -> None:
     """Every option and every reason is on the pages, which hold no script and name no other host."""
-    docs, reasons = render_docs(build_openapi(Settings(), ()), ""), render_reasons("")
+    docs, reasons = render_docs(build_openapi(Settings(), ()), FRAME, HERE), render_reasons(FRAME)
     for name in PARSERS:
         assert f"<code>{name}</code>" in docs
     for reason in REASONS.values():
@@ -180,8 +181,16 @@ def test_the_docs_tell_everything_without_a_script() -> None:
 def test_the_docs_send_a_key_where_one_is_asked_for() -> None:
     """The lines to paste work: with the key, unless callers without one are served."""
     anonymous = Settings(keys=replace(Settings().keys, unsafe_anonymous="free"))
-    assert render_docs(build_openapi(Settings(), ()), "").count("Bearer $KEY") == 3
-    assert "Bearer" not in render_docs(build_openapi(anonymous, ()), "")
+    assert render_docs(build_openapi(Settings(), ()), FRAME, HERE).count("Bearer $KEY") == 3
+    assert "Bearer" not in render_docs(build_openapi(anonymous, ()), FRAME, HERE)
+
+
+def test_pages_link_to_what_there_is() -> None:
+    """Neither a page to try the service on nor its name is a link where there is none."""
+    only = render_reasons(Frame("/p", frozenset({"reasons"})))
+    assert re.findall(r"<nav.*?</nav>", only) == ['<nav aria-label=Main><a href="/p/docs/reasons">Reasons</a></nav>']
+    assert "<span class=brand>mattegate</span>" in only
+    assert '<a class=brand href="/p/">' in render_reasons(Frame("/p"))
 
 
 def test_no_control_character_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -72,6 +72,21 @@ def test_a_question_that_means_nothing_is_refused(quick: Planes, query: str) -> 
     assert (answer.status_code, answer.json()["reason"]) == (422, "account.invalid")
 
 
+# --- why ----------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_names_whoever_refused(planes: Planes) -> None:
+    """What the keys or the records said no to is told in their name, in the answer, on record and in the figures."""
+    key = planes.key()
+    for path, layer in (("/v1/keys/unknown", "account"), ("/v1/decisions/req_0", "record")):
+        refused = planes.call(key, "GET", path).json()
+        told = planes.call(key, "GET", f"/v1/decisions/{refused['request_id']}").json()
+        [refusing] = [check["layer"] for check in told["checks"] if check["reason"]]
+        assert refused["layer"] == told["layer"] == refusing == layer
+        figures = planes.admin.get("/metrics", headers=planes.bearer).text
+        assert f'layer="{layer}",plane="data",reason="{refused["reason"]}"' in figures
+
+
 # --- seeing keys --------------------------------------------------------------------------------------------
 
 

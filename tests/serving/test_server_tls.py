@@ -247,7 +247,7 @@ def test_a_broken_pair_changes_nothing_but_the_log(server: BareServer, pair: Pai
     """A key that does not belong, then rubbish, then nothing: the old one goes on; a good pair heals it."""
     first, second = pairs
     shutil.copy(second.key, pair.key)
-    until(lambda: server.says("the key does not belong to the certificate"))
+    until(lambda: server.says(f"the key {pair.key} does not belong to the certificate {pair.certificate}"))
     pair.certificate.write_text("rubbish")
     until(lambda: server.says("cannot be read as PEM"))
     pair.certificate.unlink()
@@ -332,6 +332,8 @@ def test_files_that_cannot_be_used_end_the_start(
     (only,) = fault.value.faults
     assert only.setting == setting
     assert problem in only.problem
+    if problem in ("No such file", "cannot be read as PEM", "does not belong"):
+        assert str(folder / str(certificate)) in only.problem
 
 
 def test_a_server_without_files_has_no_tls() -> None:

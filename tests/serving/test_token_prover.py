@@ -116,6 +116,7 @@ def test_a_page_token_is_its_key_for_one_page() -> None:
     assert fact.key == replace(KEY, scopes=("cutout",), megapixels=2)
     (use,) = fact.uses
     assert (use.subject, use.value, use.most, use.reason) == ("browser:k1", "t1", 3, "token.used_up")
+    assert (use.repeated.most, use.repeated.repeated) == (9, use.repeated)
     assert use.until > NOW - 10 + 300
     assert code_of(f"Bearer {browser()}", ("origin", "https://other.example")) == "token.origin"
     assert code_of(f"Bearer {browser()}") == "token.origin"

@@ -99,14 +99,14 @@ def test_basic_carries_any_secret(client_id: str, secret: str) -> None:
     """Colons, percent signs, blanks and letters of every alphabet come through whole."""
     client = presented_client([basic(client_id, secret)], {})
     assert client == SecretClient(client_id, secret)
-    assert repr(client) == f"SecretClient(client_id={client_id!r}, basic=True)"
+    assert repr(client) == f"SecretClient(client_id={client_id!r})"
 
 
 def test_the_three_ways_of_a_client() -> None:
     """In Authorization, in the form, or signed."""
     text = assertion()
     signed = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": text}
-    assert presented_client([], {"client_id": "a", "client_secret": "b"}) == SecretClient("a", "b", basic=False)
+    assert presented_client([], {"client_id": "a", "client_secret": "b"}) == SecretClient("a", "b")
     assert presented_client([], signed) == AssertingClient("shop", text)
     assert presented_client([], {**signed, "client_id": "shop"}) == AssertingClient("shop", text)
     assert text not in repr(AssertingClient("shop", text))

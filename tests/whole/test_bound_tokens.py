@@ -83,15 +83,33 @@ def test_a_bound_token_goes_with_its_certificate(house: House) -> None:
 
 
 def test_where_tokens_must_be_bound_those_that_are_not_are_refused(house: House) -> None:
-    """One that was got without a certificate is good for nothing, with a certificate neither."""
+    """One that was given before that was asked for is good for nothing from then on, with a certificate neither."""
     alice = house.trusted.issue("alice")
+    with giving(house) as api:
+        key = api.key("alice")
+        bare = str(ask(house, api, TOKEN, *asking(key)).json["access_token"])
+        assert judged(ask(house, api, WHOAMI, *with_token(bare))) == (200, "")
     with giving(house, binding="mtls") as api:
+        refused = ask(house, api, WHOAMI, *with_token(bare), shown=alice)
+        assert judged(refused) == (401, "token.binding_required")
+
+
+@pytest.mark.parametrize("binding", ["mtls", "any"])
+def test_where_tokens_must_be_bound_no_other_is_given(house: House, binding: str) -> None:
+    """Who shows a certificate gets a token that works with it; who shows none is told so, in OAuth's words and ours."""
+    alice = house.trusted.issue("alice")
+    with giving(house, binding=binding) as api:
         key = api.key("alice")
         bound = str(ask(house, api, TOKEN, *asking(key), shown=alice).json["access_token"])
         assert judged(ask(house, api, WHOAMI, *with_token(bound), shown=alice)) == (200, "")
-        bare = str(ask(house, api, TOKEN, *asking(key)).json["access_token"])
-        refused = ask(house, api, WHOAMI, *with_token(bare), shown=alice)
-        assert judged(refused) == (401, "token.binding_required")
+        refused = ask(house, api, TOKEN, *asking(key))
+        assert (refused.status, refused.json["error"]) == (400, "invalid_request")
+        assert "client certificate (RFC 8705)" in str(refused.json["error_description"])
+        (record,) = (one for one in api.records(0) if one.status == 400)
+        assert (record.reason, record.facts.outcome and record.facts.outcome.facts) == (
+            "token.binding_required",
+            {"required": binding},
+        )
 
 
 def test_tokens_of_another_issuer_are_held_to_what_they_are_bound_to(house: House) -> None:

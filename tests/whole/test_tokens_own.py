@@ -246,8 +246,12 @@ def test_proofs_hold_through_a_proxy_and_a_nonce(tmp_path: Path) -> None:
         assert refused.json()["reason"] == "token.proof_nonce"
         assert 'error="use_dpop_nonce"' in refused.headers["www-authenticate"]
         assert ask(proof_for(holder, "GET", me, token, nonce=refused.headers["dpop-nonce"])).status_code == 200
-        unbound = gate.token(key)
-        assert gate.whoami(unbound).json()["reason"] == "token.binding_required"
+        unproven = gate.form((client_id(key), key))
+        assert (unproven.status_code, unproven.json()["error"]) == (400, "invalid_request")
+        assert "the header DPoP (RFC 9449)" in unproven.json()["error_description"]
+        assert gate.reason(unproven) == "token.binding_required"
+        stranger = gate.form((client_id(key), key[:-1] + "!"))
+        assert (stranger.status_code, stranger.json()["error"]) == (401, "invalid_client")
 
 
 def test_one_time_values_are_remembered_across_a_restart(tmp_path: Path) -> None:
@@ -294,6 +298,17 @@ def test_a_page_makes_so_many_cutouts_and_no_more(gate: TokenApi, key: str) -> N
     assert (used_up.status_code, used_up.json()["reason"]) == (403, "token.used_up")
 
 
+def test_a_page_that_tries_again_pays_for_one_image(gate: TokenApi, key: str) -> None:
+    """The answer of its only image got lost: its Idempotency-Key brings it back; another image under it is none."""
+    token, once = gate.browser_token(key, images=1), {"Origin": SHOP, "Idempotency-Key": "order-7"}
+    assert gate.cut(token, **once).status_code == 200
+    again = gate.cut(token, **once)
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (200, "true")
+    other = gate.cut(token, _png(9), **once)
+    assert (other.status_code, other.json()["reason"]) == (422, "idempotency.mismatch")
+    assert gate.cut(token, Origin=SHOP).json()["reason"] == "token.used_up"
+
+
 def test_a_page_may_send_images_of_the_size_that_was_bought(gate: TokenApi, key: str) -> None:
     """A larger image is refused before any work, and says what would do."""
     refused = gate.cut(gate.browser_token(key, megapixels=1), _png(1_001), Origin=SHOP)
@@ -338,7 +353,8 @@ def test_a_key_that_is_bound_mints_only_what_it_could_use(gate: TokenApi) -> Non
 
 def test_a_rotated_seed_signs_and_the_old_one_verifies(tmp_path: Path) -> None:
     """After ``mattegate secrets rotate token`` and a restart both keys are published, and old tokens are good."""
-    from mattegate.config.secrets import Purpose, rotate_secret  # noqa: PLC0415
+    from mattegate.config.secret_purposes import Purpose  # noqa: PLC0415
+    from mattegate.config.secrets import rotate_secret  # noqa: PLC0415
     from mattegate.config.settings import Settings  # noqa: PLC0415
 
     with giving(tmp_path / "home", PNG) as gate:

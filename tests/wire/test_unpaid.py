@@ -1,4 +1,4 @@
-"""When the ledger fails between the decision and the answer: the answer is refused, and that is on record."""
+"""When the meter fails between the decision and the answer: the answer is refused, and that is on record."""
 
 from __future__ import annotations
 
@@ -32,16 +32,24 @@ if TYPE_CHECKING:
     from mattegate.vocabulary.facts import LimitAnswer
 
 
+DOWN = Unavailable("ledger", "the disk is gone")
+BUG = KeyError("our own bug")
+
+
 class Failing(MemoryMeter):
-    """A meter that takes claims and nothing after them."""
+    """A meter that takes claims and nothing after them: it is down, or it has a bug."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
 
     def settle(self, request_id: str, usage: Usage, at: float) -> tuple[LimitAnswer, ...]:
-        """Is down."""
-        raise Unavailable("ledger", "the disk is gone")
+        """Fails."""
+        raise self._error
 
     def release(self, request_id: str, why: str, at: float) -> tuple[LimitAnswer, ...]:
-        """Is down."""
-        raise Unavailable("ledger", "the disk is gone")
+        """Fails."""
+        raise self._error
 
 
 async def _delivers(_: Scope, __: Receive, send: Send) -> None:
@@ -53,7 +61,7 @@ async def _refuses(_: Scope, __: Receive, ___: Send) -> None:
     raise Refusal("upload.url_disabled")
 
 
-async def _asked(app: object) -> tuple[httpx2.Response, Record]:
+async def _asked(app: object, error: Exception) -> tuple[httpx2.Response, Record]:
     settings = Settings(keys=KeySettings(unsafe_anonymous="free"))
     records = MemoryRecords(seal_key=SEAL_KEY, unproven_bytes=1_000_000)
     control = MemoryControl()
@@ -63,7 +71,7 @@ async def _asked(app: object) -> tuple[httpx2.Response, Record]:
                 rules=RuleKeeper(settings, records.keep_rulebook),
                 keyring=control,
                 peppers=PEPPERS,
-                meter=Failing(),
+                meter=Failing(error),
                 flood=MemoryFloodMeter(),
                 records=records,
                 used_keys=LastUsed(control),
@@ -81,17 +89,26 @@ async def _asked(app: object) -> tuple[httpx2.Response, Record]:
     return answer, record
 
 
-async def test_an_answer_that_cannot_be_charged_is_not_given() -> None:
-    """The caller gets 503 instead of the goods, and its id leads to a record of just that."""
-    answer, record = await _asked(_delivers)
-    assert (answer.status_code, answer.json()["reason"]) == (503, "dependency.unavailable")
+@pytest.mark.parametrize(
+    ("error", "status", "told", "reason"),
+    [(DOWN, 503, "dependency.unavailable", "dependency.ledger"), (BUG, 500, "internal.error", "internal.error")],
+)
+async def test_an_answer_that_cannot_be_charged_is_not_given(
+    error: Exception, status: int, told: str, reason: str
+) -> None:
+    """The caller gets 5xx instead of the goods, and its id leads to a record of just that."""
+    answer, record = await _asked(_delivers, error)
+    assert (answer.status_code, answer.json()["reason"]) == (status, told)
     assert b"goods" not in answer.content
-    assert (record.status, record.reason) == (503, "dependency.ledger")
+    assert (record.status, record.reason) == (status, reason)
 
 
-async def test_a_refusal_is_given_though_nothing_can_be_given_back(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [DOWN, BUG])
+async def test_a_refusal_is_given_though_nothing_can_be_given_back(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     """The reservation returns when its lease is over; the caller reads what was wrong with the request."""
-    answer, record = await _asked(_refuses)
+    answer, record = await _asked(_refuses, error)
     assert answer.json()["reason"] == record.reason == "upload.url_disabled"
     assert answer.status_code == record.status
     assert "not given back yet" in caplog.text

@@ -18,6 +18,7 @@ from mattegate.cli.context import Invocation, Services, invocation_of
 from mattegate.cli.later import Later
 from mattegate.cli.models import models_app
 from mattegate.config.load import ConfigurationError
+from mattegate.ledger.protocols import Unavailable
 from mattegate.vocabulary.refusal import Refusal
 
 LATER = (
@@ -31,6 +32,7 @@ LATER = (
     ("usage", "What was delivered and charged; credits; exports for billing."),
     ("audit", "Every administrative act, in a chain that shows tampering."),
     ("backup", "Save the ledger of a home to one file, also beside a running server; and back."),
+    ("migrate", "Bring the databases of a home to this version's schema, or look whether that is due."),
     ("secrets", "What keys, signing secrets and tokens rest on, by name and version only."),
     ("config", "Check a configuration, show what it amounts to, or begin one."),
     ("policy", "Resource policies in Cedar: check, test, explain, import."),
@@ -52,14 +54,19 @@ EXAMPLES = (
 
 
 def run(argv: Sequence[str], services: Services) -> int:
-    """Run one command line over ``services`` and return its exit code."""
+    """Run one command line over ``services`` and return its exit code.
+
+    Where ``--json`` was asked for, a refusal and faults of the configuration stand on standard output, too: whoever
+    parses it finds an object with the member ``error`` there, and not nothing.
+    """
+    as_json = "--json" in argv
     try:
         return _run(argv, Invocation(tuple(argv), services))
     except Refusal as refusal:
-        rendering.tell_refusal(refusal)
+        rendering.tell_refusal(refusal, as_json=as_json)
         return rendering.exit_code_of(refusal)
     except ConfigurationError as error:
-        rendering.tell_faults(error.faults)
+        rendering.tell_faults(error.faults, as_json=as_json)
         return 2
 
 
@@ -70,6 +77,8 @@ def _run(argv: Sequence[str], invocation: Invocation) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except (Refusal, ConfigurationError):
         raise
+    except Unavailable as error:
+        raise Refusal(f"dependency.{error.dependency}", problem=error.problem) from error
     except Exception as error:
         if "--traceback" in argv:
             raise

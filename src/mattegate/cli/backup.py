@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +19,9 @@ from mattegate.cli.ledger import note_act, told
 from mattegate.cli.moments import moment_or_none
 from mattegate.cli.rendering import write_error, write_json
 from mattegate.cli.tables import print_table
-from mattegate.ledger.backup import Manifest, back_up, restore
+from mattegate.ledger.backup import STAGE, Manifest, back_up, restore
+from mattegate.ledger.protocols import Unavailable
+from mattegate.vocabulary.refusal import Refusal
 
 backup_app = new_group("backup", "Save the ledger of a home to one file, also beside a running server; and back.")
 
@@ -37,7 +42,7 @@ def create(
 ) -> None:
     """Copy identities, keys, usage, records and the audit log, as they stand in this moment, and check the copy."""
     settings = invocation_of(ctx).settings()
-    with told():
+    with told(), _written_to(file.absolute()):
         manifest = back_up(settings.home, file.absolute(), at=time.time(), secrets=with_secrets)
     note_act(settings, "backup.create", file.name, {"files": len(manifest.files), "secrets": with_secrets})
     _tell(manifest, file, as_json=as_json)
@@ -67,6 +72,20 @@ def restore_home(
         if not manifest.holds_secrets:
             write_error(f"the backup holds no secrets: put those of its home into {settings.secrets_dir}")
         tell_home(settings)
+
+
+@contextmanager
+def _written_to(file: Path) -> Iterator[None]:
+    """What the folder of ``file`` refuses is told of that folder, and not of the ledger, which is well."""
+    try:
+        yield
+    except Unavailable as error:
+        cause = error.__cause__
+        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+        if isinstance(cause, OSError) and (full or str(cause.filename).startswith(str(file.parent / STAGE))):
+            code = "file.disk_full" if full else "file.unwritable"
+            raise Refusal(code, path=str(file), problem=cause.strerror) from error
+        raise
 
 
 def _tell(manifest: Manifest, file: Path, *, as_json: bool) -> None:

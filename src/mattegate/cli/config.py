@@ -26,7 +26,7 @@ from mattegate.config.masking import masked
 from mattegate.config.notable import Note, notable
 from mattegate.config.schema import ISSUERS, SETTINGS, TABLES, TIERS, value_of
 from mattegate.config.settings import Settings
-from mattegate.config.tiers import spell
+from mattegate.config.tier_spelling import spell
 from mattegate.gate.policies.loading import with_policies
 
 FAULTY: Final = 2
@@ -64,7 +64,7 @@ def show(context: typer.Context, file: _File = None, *, as_json: _Json = False) 
     """Every setting as it holds here, and where it was set; secrets are masked."""
     examined = _examined(context, file or _invoked(context).config)
     if examined.faults:
-        tell_faults(examined.faults)
+        tell_faults(examined.faults, as_json=as_json)
         raise typer.Exit(FAULTY)
     rows = _rows(examined.settings, examined.origins)
     if as_json:

@@ -12,8 +12,16 @@ from mattegate.ledger.home_lock import LOCK_FILE
 
 def tell_home(settings: Settings) -> None:
     """Below a table: the home it is of."""
-    pid = server_of(settings.home)
-    write_error(f"home {settings.home}" + (f", where a server runs (process {pid})" if pid else ""))
+    write_error(f"home {settings.home}{_standing_of(settings.home)}")
+
+
+def _standing_of(home: Path) -> str:
+    if not home.exists():
+        return ", which is not there: it holds nothing"
+    if not home.is_dir():
+        return ", which is a file and no folder: it holds nothing"
+    pid = server_of(home)
+    return f", where a server runs (process {pid})" if pid else ""
 
 
 def warn_of_another(settings: Settings) -> None:

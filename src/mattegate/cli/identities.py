@@ -73,7 +73,7 @@ def show(ctx: typer.Context, name: _Name, as_json: Json = False) -> None:
     if as_json:
         return write_json(_facts(row) | {"keys": [key.id for key in keys]})
     print_facts(_facts(row))
-    print_table(KEY_HEADINGS, [key_row(key, settings.keys, now) for key in keys], none="no keys")
+    print_table(KEY_HEADINGS, [key_row(key, settings, now) for key in keys], none="no keys")
     return tell_home(settings)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mattegate.cli.moments import day_text, minute_text, moment_or_none
-from mattegate.config.settings import KeySettings
+from mattegate.config.settings import Settings
 from mattegate.ledger.control import KeyRow
 from mattegate.vocabulary.facts import KeyState, KeyView
 
@@ -27,14 +27,16 @@ def standing_of(key: KeyView, now: float) -> str:
     return "rotated" if key.replaced_by else "active"
 
 
-def hint_of(row: KeyRow, keys: KeySettings, now: float) -> str:
+def hint_of(row: KeyRow, settings: Settings, now: float) -> str:
     """What an operator would want to know of a working key; empty for nothing."""
-    view = row.stored.view
+    view, keys = row.stored.view, settings.keys
     standing = standing_of(view, now)
     if standing == "rotated":
         return f"replaced by {view.replaced_by}"
     if standing != "active":
         return ""
+    if all(tier.name != view.identity.tier for tier in settings.tiers):
+        return f"no tier {view.identity.tier} in this configuration: refused with 503"
     if view.expires_at is not None and view.expires_at - now < _SOON:
         return f"expires in {_days(view.expires_at - now)}"
     idle = now - max(row.enabled_at, row.used_at or 0.0)
@@ -44,7 +46,7 @@ def hint_of(row: KeyRow, keys: KeySettings, now: float) -> str:
     return f"{_days(age)} old; rotate it" if keys.remind_days and age > keys.remind_days * _DAY else ""
 
 
-def row_of(row: KeyRow, keys: KeySettings, now: float) -> tuple[object, ...]:
+def row_of(row: KeyRow, settings: Settings, now: float) -> tuple[object, ...]:
     """Under :data:`HEADINGS`."""
     view = row.stored.view
     return (
@@ -57,11 +59,11 @@ def row_of(row: KeyRow, keys: KeySettings, now: float) -> tuple[object, ...]:
         day_text(view.created_at),
         minute_text(row.used_at) or "never",
         day_text(view.expires_at) or "never",
-        hint_of(row, keys, now),
+        hint_of(row, settings, now),
     )
 
 
-def facts_of(row: KeyRow, keys: KeySettings, now: float) -> dict[str, Any]:
+def facts_of(row: KeyRow, settings: Settings, now: float) -> dict[str, Any]:
     """Everything that is kept of a key but its digest."""
     view = row.stored.view
     return {
@@ -88,7 +90,7 @@ def facts_of(row: KeyRow, keys: KeySettings, now: float) -> dict[str, Any]:
         "require": list(view.require),
         "imported": row.stored.foreign,
         "pepper": row.stored.pepper_version,
-        "hint": hint_of(row, keys, now),
+        "hint": hint_of(row, settings, now),
     }
 
 

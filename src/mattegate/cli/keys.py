@@ -98,8 +98,8 @@ def list_keys(
     with reading(settings) as control:
         rows = control.keys(found_identity(control, identity).view.id if identity else "")
     if as_json:
-        return write_json([facts_of(row, settings.keys, now) for row in rows])
-    print_table(HEADINGS, [row_of(row, settings.keys, now) for row in rows], none="no keys")
+        return write_json([facts_of(row, settings, now) for row in rows])
+    print_table(HEADINGS, [row_of(row, settings, now) for row in rows], none="no keys")
     return tell_home(settings)
 
 
@@ -108,7 +108,7 @@ def show(ctx: typer.Context, key_id: KeyId, as_json: Json = False) -> None:
     """Everything that is kept of one key."""
     settings, now = invocation_of(ctx).settings(), time.time()
     with reading(settings) as control:
-        facts = facts_of(found_key(control, key_id), settings.keys, now)
+        facts = facts_of(found_key(control, key_id), settings, now)
     if as_json:
         return write_json(facts)
     print_facts(facts)

@@ -141,8 +141,8 @@ def _require_narrower(row: KeyRow, given: dict[str, Any]) -> None:
 def _tell_changed(ctx: typer.Context, rows: list[KeyRow], *, as_json: bool) -> None:
     settings, now = invocation_of(ctx).settings(), time.time()
     if as_json:
-        write_json([facts_of(row, settings.keys, now) for row in rows])
+        write_json([facts_of(row, settings, now) for row in rows])
     else:
-        print_table(HEADINGS, [row_of(row, settings.keys, now) for row in rows], none="nothing")
+        print_table(HEADINGS, [row_of(row, settings, now) for row in rows], none="nothing")
         tell_home(settings)
     warn_of_another(settings)

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import typer
 
-from mattegate.config.tiers import KEYS, TierSpellingError, read_tier, words_of
+from mattegate.config.tier_spelling import words_of
+from mattegate.config.tier_words import KEYS, TierSpellingError
+from mattegate.config.tiers import read_tier
 from mattegate.vocabulary.rulebook import Limit, Tier
 
 NONE: Final = "none"

@@ -19,12 +19,12 @@ from mattegate.cli.policy_testing import said
 from mattegate.cli.recorded import find_recorded
 from mattegate.cli.rendering import shown, write_error, write_json
 from mattegate.config.settings import Settings
+from mattegate.gate.asking_policies import question_of, roles_of
 from mattegate.gate.case import Case
 from mattegate.gate.networks import parse_address
 from mattegate.gate.policies.cases import read_moment, usual
 from mattegate.gate.policies.compiled import Answer, Judgement, Policies
 from mattegate.gate.policies.explained import Explained, Part, explained, nearest
-from mattegate.gate.policies.judging import question_of, roles_of
 from mattegate.gate.policies.question import Question
 from mattegate.gate.policies.schema import ACTIONS
 from mattegate.gate.rules import Rules

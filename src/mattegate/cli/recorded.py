@@ -10,7 +10,7 @@ from typing import Final
 import typer
 
 from mattegate.cli.ledger import told
-from mattegate.cli.rendering import write_error
+from mattegate.cli.rendering import write_error, write_json
 from mattegate.config.faults import ConfigurationError
 from mattegate.config.secrets import load_secrets
 from mattegate.config.settings import Settings
@@ -29,16 +29,19 @@ class Recorded:
     rulebook: Rulebook | None
 
 
-def find_recorded(settings: Settings, request_id: str) -> Recorded:
-    """The record, or the way out with exit code 1."""
+def find_recorded(settings: Settings, request_id: str, *, as_json: bool = False) -> Recorded:
+    """The record, or the way out with exit code 1, told in words and with ``as_json`` to a program, too."""
     with told(), closing(RecordReader(settings.ledger_dir, seal_key=_seal_key(settings))) as reader:
         found = reader.find(request_id.strip())
         if isinstance(found, Record):
             return Recorded(found, reader.rulebook(found.revision))
     if isinstance(found, Sealed):
-        write_error(f"mattegate: of {request_id} only the reason is known ({found.reason}): no record was kept of it")
+        detail = f"of {request_id} only the reason is known ({found.reason}): no record was kept of it"
     else:
-        write_error(f"mattegate: there is no record of {request_id} in {settings.ledger_dir}")
+        detail = f"there is no record of {request_id} in {settings.ledger_dir}"
+    if as_json:
+        write_json({"error": {"reason": "record.not_found", "title": "No record", "detail": detail}})
+    write_error(f"mattegate: {detail}")
     raise typer.Exit(_NOT_FOUND)
 
 

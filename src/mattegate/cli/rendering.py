@@ -63,15 +63,21 @@ def exit_code_after(tally: Tally) -> int:
     return 1 if tally.broken else 3
 
 
-def tell_refusal(refusal: Refusal) -> None:
-    """Explain to whoever called, who is the operator here."""
+def tell_refusal(refusal: Refusal, *, as_json: bool = False) -> None:
+    """Explain to whoever called, who is the operator here; with ``as_json`` to their program as well."""
+    if as_json:
+        explanation = dict(zip(("detail", "operator", "remedy"), _explained(refusal), strict=True))
+        write_json({"error": refusal_record(refusal) | explanation})
     write_error(f"mattegate: {refusal.reason.title} ({refusal.reason.code})")
     for line in _explanation(refusal):
         write_error(f"  {line}")
 
 
-def tell_faults(faults: Sequence[Fault]) -> None:
-    """Everything that is wrong with the configuration."""
+def tell_faults(faults: Sequence[Fault], *, as_json: bool = False) -> None:
+    """Everything that is wrong with the configuration; with ``as_json`` for a program as well."""
+    if as_json:
+        title = "Faults in the configuration"
+        write_json({"error": {"reason": "configuration", "title": title, "faults": [asdict(one) for one in faults]}})
     write_error(f"mattegate: the configuration has {len(faults)} fault{'s' * (len(faults) != 1)}")
     for fault in faults:
         write_error(f"  {fault.told}")
@@ -89,12 +95,17 @@ def write_json(record: object) -> None:
 
 
 def _explanation(refusal: Refusal) -> list[str]:
-    lines = [refusal.detail, refusal.operator_detail, refusal.remedy.removeprefix("The operator runs: ")]
+    return list(dict.fromkeys(_explained(refusal)))
+
+
+def _explained(refusal: Refusal) -> tuple[str, str, str]:
+    """What is told to everybody, what to the operator alone, and what to do, in the words of a command line."""
+    remedy = refusal.remedy.removeprefix("The operator runs: ")
     if refusal.reason.code == "internal.error":
-        lines[-1] = "Please report this, with what --traceback before the command shows."
+        remedy = "Please report this, with what --traceback before the command shows."
     elif refusal.reason.layer == "dependency":
-        lines[-1] = "Mend that, and run the same line again."
-    return list(dict.fromkeys(lines))
+        remedy = "Mend that, and run the same line again."
+    return refusal.detail, refusal.operator_detail, remedy
 
 
 class Reporter(Protocol):

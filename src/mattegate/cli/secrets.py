@@ -15,7 +15,8 @@ from mattegate.cli.key_options import Json
 from mattegate.cli.ledger import note_act, reading
 from mattegate.cli.rendering import write_error, write_json
 from mattegate.cli.tables import print_table
-from mattegate.config.secrets import Purpose, load_secrets, rotate_secret
+from mattegate.config.secret_purposes import Purpose
+from mattegate.config.secrets import load_secrets, rotate_secret
 from mattegate.config.settings import Settings
 from mattegate.ledger.secrets_renewal import RENEWED
 

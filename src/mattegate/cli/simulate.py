@@ -19,6 +19,7 @@ from mattegate.config.rulebook import build_rulebook
 from mattegate.config.settings import Settings
 from mattegate.gate.decide import decide
 from mattegate.gate.limits import limits_of
+from mattegate.gate.networks import parse_address
 from mattegate.gate.policies.loading import load_policies
 from mattegate.gate.remedies import remedies
 from mattegate.gate.rules import Rules
@@ -70,7 +71,8 @@ def command(
     """
     settings = invocation_of(ctx).settings()
     wanted = _read_changes(changes or [])
-    recorded = None if request_id == THOUGHT_UP else find_recorded(settings, request_id).record
+    _require_address(address)
+    recorded = None if request_id == THOUGHT_UP else find_recorded(settings, request_id, as_json=json_output).record
     with reading(settings) as control:
         rules = _rules(settings, control)
         attempt, facts = (recorded.attempt, recorded.facts) if recorded else _thought_up(settings)
@@ -116,6 +118,13 @@ def _simulated(now: Situation, changes: dict[str, str], before: tuple[Finding, .
         revision=then.rules.revision,
         remedies=remedies(then.attempt, then.facts, then.rules),
     )
+
+
+def _require_address(address: str) -> None:
+    """Rules about addresses judge nothing else, and would be judged wrongly in silence."""
+    if address and parse_address(address) is None:
+        problem = f"{address!r} is not an address; write 203.0.113.7 or 2001:db8::7"
+        raise typer.BadParameter(problem, param_hint="--address")
 
 
 def _read_changes(texts: list[str]) -> dict[str, str]:

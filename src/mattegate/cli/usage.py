@@ -139,7 +139,7 @@ def standing(ctx: typer.Context, identity: _Name, as_json: Json = False) -> None
         facts = [_answer_facts(answer) for answer in answers]
         return write_json({"identity": view.name, "tier": view.tier, "limits": facts, "credits": balance})
     headings = ("limit", "kind", "of", "left", "whole again in", "note")
-    print_table(headings, [_answer_line(one) for one in answers], none=f"the tier {view.tier} has no limits")
+    print_table(headings, [_answer_line(one) for one in answers], none=_without_limits(view, settings))
     write_error(f"credits: {balance:,}")
     return tell_home(settings)
 
@@ -176,6 +176,12 @@ def _lasting(book: UsageBook) -> list[Difference]:
             break
         time.sleep(0.05)
     return found
+
+
+def _without_limits(view: IdentityView, settings: Settings) -> str:
+    if any(tier.name == view.tier for tier in settings.tiers):
+        return f"the tier {view.tier} has no limits"
+    return f"there is no tier {view.tier} in this configuration: requests of {view.name} are refused with 503"
 
 
 def _limits(view: IdentityView, settings: Settings) -> Any:

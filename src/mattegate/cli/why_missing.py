@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from mattegate.config.settings import Settings
 
+_ID: Final = re.compile(r"req_[0-9A-Z]{26}")
 _SEALED: Final = (
     "No record was kept: those of callers who proved nothing had used up their room (records.unproven_mb). "
     "The id itself tells time and reason."
@@ -41,6 +43,8 @@ def missing(request_id: str, settings: Settings, fault: str) -> list[str]:
         f"  looked in {settings.ledger_dir}; a server with another home keeps its own (--home)",
         f"  records are kept for {settings.records.days} days (records.days)",
     ]
+    if not _ID.fullmatch(request_id):
+        told.append("  it is no request id: those read req_ and 26 letters and digits, in the answer's X-Request-Id")
     if fault:
         told.append(f"  ids without a record can be read only with the key of the seal: {fault}")
     return told

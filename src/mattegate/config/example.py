@@ -14,7 +14,8 @@ from typing import Any, get_type_hints
 from mattegate.config.issuers import KEYS as ISSUER_KEYS
 from mattegate.config.schema import ISSUERS, SETTINGS, TABLES, TIERS, default_of, example_of, literal
 from mattegate.config.settings import Settings
-from mattegate.config.tiers import KEYS, words_of
+from mattegate.config.tier_spelling import words_of
+from mattegate.config.tier_words import KEYS
 
 _WIDTH = 110
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from mattegate.config.networks import is_loopback
-from mattegate.config.tiers import NAME
+from mattegate.config.tier_words import NAME
 from mattegate.vocabulary.rulebook_of_tokens import TokenIssuer
 
 if TYPE_CHECKING:

@@ -34,7 +34,8 @@ from mattegate.config.schema import (
 )
 from mattegate.config.settings import Settings
 from mattegate.config.sources import Given, from_environment, from_file, from_flags
-from mattegate.config.tiers import TierSpellingError, read_tier
+from mattegate.config.tier_words import TierSpellingError
+from mattegate.config.tiers import read_tier
 from mattegate.config.together import Together, broken_rules
 
 __all__ = [

@@ -23,7 +23,7 @@ from mattegate.config.settings import (
     RequireSettings,
     Settings,
 )
-from mattegate.config.tiers import PROOFS
+from mattegate.config.tier_words import PROOFS
 from mattegate.vocabulary.rulebook import (
     AuthorizerRules,
     CertificateRules,

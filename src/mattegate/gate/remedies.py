@@ -27,7 +27,7 @@ class Remedy:
     sentence: str
     """Goes on after "would pass if"."""
     changes: Mapping[str, str]
-    """As :func:`~mattegate.gate.simulate.simulate` takes them."""
+    """As :func:`~mattegate.gate.simulate.supposed` takes them."""
     assumed: tuple[FactName, ...] = ()
     """Facts that were not looked up and taken to be good."""
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Final
 
+from mattegate.gate.asking_policies import action_of
 from mattegate.gate.case import caller_of
 from mattegate.gate.networks import parse_address
-from mattegate.gate.policies.judging import action_of
 from mattegate.gate.policies.literals import quoted
 from mattegate.gate.simulate import Situation
 from mattegate.vocabulary.decision import Finding

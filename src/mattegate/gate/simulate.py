@@ -14,7 +14,7 @@ from mattegate.gate.changing import changed
 from mattegate.gate.decide import decide
 from mattegate.gate.rules import Rules
 from mattegate.vocabulary.attempt import Attempt
-from mattegate.vocabulary.decision import Allowed, Needs, Refused
+from mattegate.vocabulary.decision import Needs
 from mattegate.vocabulary.facts import (
     AuthorizerFact,
     ClaimFact,
@@ -34,19 +34,6 @@ ROOTS: Final = ("attempt", "facts", "rulebook")
 
 
 @dataclass(frozen=True, slots=True)
-class Simulation:
-    """What was decided, and what would be."""
-
-    before: Allowed | Refused | Needs
-    after: Allowed | Refused | Needs
-    changes: Mapping[str, str]
-    revision: str
-    """Of the changed rulebook; the same as before where it was not changed."""
-    assumed: tuple[FactName, ...] = ()
-    """Facts that nobody looked up, taken to be good."""
-
-
-@dataclass(frozen=True, slots=True)
 class Situation:
     """Everything that a decision goes by."""
 
@@ -55,26 +42,12 @@ class Situation:
     rules: Rules
 
 
-def simulate(
-    attempt: Attempt, facts: Facts, rules: Rules, changes: Mapping[str, str], *, assume: bool = False
-) -> Simulation:
-    """Decide as it is and with ``changes``, each a dotted path such as ``attempt.origin`` and a text.
+def supposed(now: Situation, changes: Mapping[str, str], *, assume: bool) -> tuple[Situation, tuple[FactName, ...]]:
+    """The situation with ``changes``, each a dotted path such as ``attempt.origin`` and a text; the facts assumed.
 
     A path that ends in ``+`` adds to a list, in ``-`` takes from it. ``assume``: take facts to be good that are not
     known. Raises ``ValueError`` naming the path, or the value that a rulebook cannot have.
     """
-    then, assumed = supposed(Situation(attempt, facts, rules), changes, assume=assume)
-    return Simulation(
-        before=decide(attempt, facts, rules),
-        after=decide(then.attempt, then.facts, then.rules),
-        changes=dict(changes),
-        revision=then.rules.revision,
-        assumed=assumed,
-    )
-
-
-def supposed(now: Situation, changes: Mapping[str, str], *, assume: bool) -> tuple[Situation, tuple[FactName, ...]]:
-    """The changed situation, and the facts that were assumed. Raises as :func:`simulate`."""
     attempt, facts, rulebook = now.attempt, now.facts, now.rules.rulebook
     for path, text in changes.items():
         root, _, rest = path.partition(".")

@@ -24,6 +24,7 @@ _LAYERS: Final = {
     "engine": "engine",
 }
 """Which layer an outcome speaks for, by the first word of its reason; everything else is left to the last one."""
+_LAST: Final = "engine"
 
 _SILENT: Final = {name: Finding(name, Effect.NO_IMPACT) for name in ("upload", "capacity", "engine")}
 _NO_BODY: Final = {
@@ -42,10 +43,15 @@ def stage_finding(layer: str, case: Case) -> Finding | FactName:
         return FactName.OUTCOME if case.attempt.route.staged else _SILENT[layer]
     if not outcome.code:
         return _PASSED[layer] if case.attempt.route.staged else _SILENT[layer]
-    speaks = _LAYERS.get(outcome.code.partition(".")[0], "engine")
+    speaks = _LAYERS.get(outcome.code.partition(".")[0], _LAST)
     if speaks == layer:
-        return finding_of(layer, outcome)
+        return finding_of(_last_one(outcome) if layer == _LAST else layer, outcome)
     return _PASSED[layer] if outcome.code.startswith("engine.") else _SILENT[layer]
+
+
+def _last_one(outcome: Outcome) -> str:
+    """In whose name the last layer refuses: what lies behind the gate beside the engine has no layer of its own."""
+    return REASONS[outcome.code].layer if outcome.code in REASONS else _LAST
 
 
 def finding_of(layer: str, outcome: Outcome) -> Finding:

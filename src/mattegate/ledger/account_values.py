@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
@@ -201,8 +202,13 @@ def checked_expiry(expires_at: float | None, now: float) -> float | None:
     if not (math.isfinite(expires_at) and expires_at <= _LAST_SECOND):
         raise invalid("expiry", str(expires_at), "it is not a time before the year 10000")
     if expires_at <= now:
-        raise invalid("expiry", expires_at, "it is not in the future")
+        raise invalid("expiry", _date_text(expires_at), "it is not in the future")
     return float(expires_at)
+
+
+def _date_text(at: float) -> str:
+    """A time gone by as people write it; before 1970 the number itself."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at >= 0 else str(at)
 
 
 def checked_limits(limits: Sequence[Limit]) -> tuple[Limit, ...]:

@@ -34,6 +34,8 @@ _ROOMS: Final = ("ledger", "secrets")
 _LEFT_OUT: Final = ("-wal", "-shm", "-journal", ".lock")
 _MANIFEST_MAX: Final = 16_000_000
 _CHUNK: Final = 1 << 20
+STAGE: Final = ".backup-"
+"""How the folders begin that a backup is made in."""
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -64,13 +66,13 @@ def back_up(home: Path, target: Path, *, at: float, secrets: bool = False) -> Ma
     """Copy the ledger of ``home`` (and its secrets) to the new file ``target``, mode 0600, while a server may run.
 
     Needs room for the databases twice beside ``target`` while it works. Raises :class:`Refusal` ``backup.exists``,
-    ``file.not_found`` (no ledger) and ``backup.unsound`` (a database is damaged), and ``Unavailable``; no file is left
+    ``backup.nothing`` (no ledger) and ``backup.unsound`` (a database is damaged), and ``Unavailable``; no file is left
     behind then.
     """
     if target.exists():
         raise Refusal("backup.exists", path=str(target))
     if not (home / "ledger").is_dir():
-        raise Refusal("file.not_found", path=str(home / "ledger"))
+        raise Refusal("backup.nothing", home=str(home))
     with answering("ledger"), _staging(target.parent) as stage:
         _copy_files(home / "ledger", stage / "ledger")
         for database in _databases(home / "ledger"):
@@ -245,7 +247,7 @@ def _require_empty(home: Path, room: str) -> None:
 @contextlib.contextmanager
 def _staging(directory: Path) -> Iterator[Path]:
     """A folder for the owner alone, on the same file system, that goes away whatever happens."""
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=directory) as stage:
+    with tempfile.TemporaryDirectory(prefix=STAGE, dir=directory) as stage:
         yield Path(stage)
 
 

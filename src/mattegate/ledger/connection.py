@@ -50,7 +50,7 @@ def open_database(path: Path, *, synchronous: Literal["FULL", "NORMAL"], busy_ms
 
     ``FULL`` keeps a committed change through a power loss; ``NORMAL`` only through the death of the process.
 
-    Raises ``sqlite3.Error`` and ``OSError``.
+    Raises ``sqlite3.Error``, which names ``path``, and ``OSError``.
     """
     _create_private(path)
     connection = sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
@@ -59,6 +59,10 @@ def open_database(path: Path, *, synchronous: Literal["FULL", "NORMAL"], busy_ms
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
+    except sqlite3.Error as error:
+        connection.close()
+        error.args = (f"{path}: {error}",)  # SQLite never says which file
+        raise
     except BaseException:
         connection.close()
         raise

@@ -27,7 +27,7 @@ from mattegate.ledger.host_values import checked_hosts
 from mattegate.ledger.identity_acts import found_identity, require_free
 from mattegate.ledger.protocols import StoredKey
 from mattegate.signing.keys import Minted, digest_key, id_of, mint
-from mattegate.vocabulary.facts import IdentityView, KeyState, KeyView, Plain
+from mattegate.vocabulary.facts import IdentityView, KeyState, KeyView
 from mattegate.vocabulary.refusal import Refusal
 
 _NOBODY: Final = IdentityView("", "", "")
@@ -227,23 +227,6 @@ class KeyDesk(Workplace):
     def _of_text(self, text: str) -> KeyRow | None:
         digests = self._digests(text)
         return next((row for digest in digests if (row := self._control.key_by_digest(digest))), None)
-
-    def upgrade(self, key_id: str, text: str, *, actor: str = "task:pepper") -> KeyRow:
-        """Keep a key under the current pepper; ``text`` must be the key. Under it already: nothing happens."""
-        require_operator(actor, "change peppers")
-
-        def decide(rows: Rows) -> tuple[KeyRow, Change | None]:
-            row = rows.key(key_id)
-            if row is None or not self._proves(text, row.stored.digest, row.stored.pepper_version):
-                raise Refusal("account.not_found", what="key", name=key_id)
-            new = replace(
-                row,
-                stored=replace(self._stored(row.stored.view, text), foreign=row.stored.foreign, brand=row.stored.brand),
-            )
-            details: dict[str, Plain] = {"pepper": new.stored.pepper_version, "before": row.stored.pepper_version}
-            return new, Change("key.repepper", key_id, details, keys=(new,)) if new != row else None
-
-        return self._change(decide, actor, self._clock())
 
     def _prefix(self, environment: str) -> str:
         for prefix, kind in self._rules.prefixes:

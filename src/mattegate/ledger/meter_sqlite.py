@@ -67,11 +67,15 @@ class SqliteMeter:
         """
         with self._taking(claim.request_id) as (db, take):
             self._check_epoch(db, claim)
-            if stands := _again(db, claim) or self._uses.refusal(db, claim.uses, claim.at):
+            if stands := _again(db, claim):
                 return stands
-            fact = self._answered(db, claim) or self._reserve(db, claim, take)
+            holder = self._holder(db, claim)
+            uses = tuple(one.repeated for one in claim.uses) if holder else claim.uses
+            if used := self._uses.refusal(db, uses, claim.at):
+                return used
+            fact = _answered(db, claim, holder) or self._reserve(db, claim, take)
             if fact.reserved or (fact.replay and not fact.conflict) or not claim.metered:
-                self._uses.take(db, claim.uses)
+                self._uses.take(db, uses)
             return fact
 
     def top_up(self, request_id: str, units: int, at: float) -> ClaimFact:
@@ -196,19 +200,10 @@ class SqliteMeter:
         if claim.epoch and self._database.epoch(db) not in {None, claim.epoch}:
             raise EpochChanged
 
-    def _answered(self, db: sqlite3.Connection, claim: Claim) -> ClaimFact | None:
-        """The answer that needs no limits: nothing to take, a key in use, a delivered answer, too many aborts."""
-        if not claim.metered:
-            return ClaimFact()
-        if claim.idempotency_key and (holder := self._holder(db, claim)):
-            fact = under_key(holder.row)
-            if fact.replay and not fact.conflict:
-                _begin_replay(db, claim, holder.seq, fact.replay)
-            return fact
-        return _aborts(db, claim)
-
     def _holder(self, db: sqlite3.Connection, claim: Claim) -> Reservation | None:
         """The row that owns the claim's key; one that is over gives the key up here."""
+        if not (claim.metered and claim.idempotency_key):
+            return None
         holder = usage_rows.by_key(db, claim.identity, claim.idempotency_key)
         if holder is None:
             return None
@@ -307,6 +302,18 @@ def _repeated(known: Reservation) -> ClaimFact:
     if known.row.state == "released":
         raise ValueError(f"request {known.row.request_id} was released already; a new attempt needs a new request id")
     return ClaimFact(reserved=True)
+
+
+def _answered(db: sqlite3.Connection, claim: Claim, holder: Reservation | None) -> ClaimFact | None:
+    """The answer that needs no limits: nothing to take, a key in use, a delivered answer, too many aborts."""
+    if not claim.metered:
+        return ClaimFact()
+    if holder is None:
+        return _aborts(db, claim)
+    fact = under_key(holder.row)
+    if fact.replay and not fact.conflict:
+        _begin_replay(db, claim, holder.seq, fact.replay)
+    return fact
 
 
 def _aborts(db: sqlite3.Connection, claim: Claim) -> ClaimFact | None:

@@ -24,7 +24,7 @@ from mattegate.outbound.outbox import LONGEST_WAIT_S, Letter
 NOTICES_FILE: Final = "notices.db"
 
 _LOG: Final = logging.getLogger("mattegate.notices")
-_SCHEMA: Final = (
+NOTICES: Final = (
     (
         """CREATE TABLE letters (
             number INTEGER PRIMARY KEY,
@@ -54,7 +54,7 @@ class SqliteOutbox:
         with answering("ledger"):
             self._db = open_database(folder / NOTICES_FILE, synchronous="FULL")
             try:
-                migrate(self._db, _SCHEMA, name=NOTICES_FILE)
+                migrate(self._db, NOTICES, name=NOTICES_FILE)
             except BaseException:
                 self._db.close()
                 raise

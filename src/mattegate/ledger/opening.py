@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from mattegate.config.faults import ConfigurationError, Fault
 from mattegate.config.rulebook import build_rulebook
-from mattegate.config.secrets import Purpose, Secrets, create_secrets, load_secrets
+from mattegate.config.secret_purposes import Purpose
+from mattegate.config.secrets import Secrets, create_secrets, load_secrets
 from mattegate.config.settings import MB, LimitSettings, Settings
 from mattegate.ledger.configured import ConfiguredKeyring, with_configured
 from mattegate.ledger.control_sqlite import FILE, SqliteControl

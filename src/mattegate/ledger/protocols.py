@@ -120,7 +120,8 @@ class Claim:
     lease_s: float = 300.0
     """How long the reservation holds without being settled."""
     uses: tuple[Uses, ...] = ()
-    """What is used up with it; nothing of it where anything refuses."""
+    """What is used up with it; nothing of it where anything refuses, and :attr:`~Uses.repeated` where the idempotency
+    key is in use or its answer was delivered."""
     metered: bool = True
     """Whether a unit is reserved; otherwise only epoch and ``uses`` count."""
     kind: str = "cutout"

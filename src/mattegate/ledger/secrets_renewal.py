@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Final
 
 from mattegate.config.faults import ConfigurationError
-from mattegate.config.secrets import Purpose, Secrets
+from mattegate.config.secret_purposes import Purpose
+from mattegate.config.secrets import Secrets
 from mattegate.ledger.protocols import Keyring, Snapshot
 
 RENEWED: Final = (Purpose.PEPPER, Purpose.KEK)

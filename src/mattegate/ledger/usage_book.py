@@ -18,6 +18,9 @@ from mattegate.vocabulary.facts import LimitAnswer, LimitKind
 from mattegate.vocabulary.refusal import Refusal
 from mattegate.vocabulary.rulebook import Limit
 
+LARGEST_BALANCE: Final = 10**15
+"""Credits; far from where SQLite's numbers end."""
+
 _PAGE: Final = 500
 _WINDOWED: Final = frozenset({LimitKind.QUOTA, LimitKind.BYTES})
 _LABELS: Final = {
@@ -137,15 +140,16 @@ class UsageBook:
     def credit(self, identity: str, units: int, note: str, *, actor: str, request_id: str, at: float) -> int:
         """Add ``units`` credits, or take them away; returns the balance. The same ``request_id`` does it once.
 
-        The row's ``key_id`` is the actor. Raises ``Refusal`` ``account.invalid`` for 0 and for more than is there.
+        The row's ``key_id`` is the actor. Raises ``Refusal`` ``account.invalid`` for 0, for more than is there and for
+        a balance beyond :data:`LARGEST_BALANCE`.
         """
         with self._database.write() as db:
             balance = usage_counters.value(db, identity, CREDITS, 0)
             sought = "SELECT 1 FROM usage WHERE request_id = ? AND identity = ? AND kind = 'credit'"
             if db.execute(sought, (request_id, identity)).fetchone():
                 return balance
-            if units == 0 or balance + units < 0:
-                raise Refusal("account.invalid", what="credits", value=units, problem=f"the balance is {balance}")
+            if problem := _credit_problem(balance, units):
+                raise Refusal("account.invalid", what="credits", value=units, problem=problem)
             usage_counters.add_credits(db, identity, units)
             row = db.execute(
                 "INSERT INTO usage (id, request_id, identity, key_id, kind, state, units, at, ended_at, note)"
@@ -222,3 +226,12 @@ class UsageBook:
                 return
             yield from page
             after = page[-1].seq
+
+
+def _credit_problem(balance: int, units: int) -> str:
+    """Why ``units`` cannot be booked; empty where they can."""
+    if units == 0:
+        return f"it changes nothing; the balance is {balance}"
+    if balance + units < 0:
+        return f"the balance is {balance}"
+    return f"a balance is at most {LARGEST_BALANCE}" if balance + units > LARGEST_BALANCE else ""

@@ -7,7 +7,7 @@ made it, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -17,7 +17,7 @@ from mattegate.ledger.account_values import invalid
 from mattegate.ledger.desk_keys import Terms
 from mattegate.ledger.narrowing import shown_at_once
 from mattegate.serving.account import caller_of, json_response, timestamp
-from mattegate.serving.moments import moment
+from mattegate.serving.key_terms import KeyTerms
 from mattegate.serving.small_body import SmallBodies, Strict, decode
 from mattegate.serving.threshold import VALUES
 from mattegate.vocabulary.facts import KeyKind, KeyState
@@ -43,19 +43,11 @@ LONGEST_OVERLAP_S: Final = 30 * 86_400.0
 _DAY_S: Final = 86_400.0
 
 
-class KeyChange(Strict):
+class KeyChange(KeyTerms):
     """The body of ``PATCH /v1/keys/{key_id}``; what is left out stays."""
 
-    name: str = ""
-    expires_at: str | float | None = None
-    scopes: list[str] | None = None
-    addresses: list[str] = Field(default=[])
-    origins: list[str] = Field(default=[])
-    models: list[str] = Field(default=[])
-    url_hosts: list[str] = Field(default=[])
 
-
-class NewKey(KeyChange):
+class NewKey(KeyTerms):
     """The body of ``POST /v1/keys``; what is left out is as with the key that asks."""
 
     kind: Literal["api", "signing"] = "api"
@@ -125,7 +117,7 @@ class OwnKeys:
 
     async def _create(self, request: Request) -> Response:
         walk, me = caller_of(request)
-        wanted = _as_asking(me) | _values((await self._body(request, NewKey)).given())
+        wanted = _as_asking(me) | (await self._body(request, NewKey)).values()
 
         def act() -> dict[str, Any]:
             self._require_room(me, walk.attempt.at)
@@ -150,7 +142,7 @@ class OwnKeys:
         )
 
     async def _narrow(self, request: Request) -> Response:
-        given = _values((await self._body(request, KeyChange)).given())
+        given = (await self._body(request, KeyChange)).values()
         return await self._changed(request, partial(self._desk.update_key, **given))
 
     async def _revoke(self, request: Request) -> Response:
@@ -224,13 +216,6 @@ def _as_asking(me: KeyView) -> dict[str, Any]:
         "models": me.models,
         "url_hosts": me.url_hosts,
     }
-
-
-def _values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a body as the desk takes them."""
-    if given.get("expires_at") is None:
-        return dict(given)
-    return {**given, "expires_at": moment("expires_at", given["expires_at"])}
 
 
 def _actor(me: KeyView) -> str:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 Companion = Callable[[], Coroutine[Any, Any, None]]
 """Something that runs beside the requests until it is cancelled."""
+Closing = Callable[[], Coroutine[Any, Any, None]]
+"""Ends what a part still has under way when no request needs it any more."""
 
 _NO_MODELS: Final[tuple[str, ...]] = ()
 
@@ -40,9 +42,9 @@ class DataPlane:
     """The data plane as an ASGI application; its lifespan starts and drains the engine.
 
     ``models`` gives the names a request may use, for the pages and the OpenAPI document; ``proper_name`` turns an alias
-    into the name that policies speak of. ``drain`` is what a server
-    tells of its end. ``extra`` answers further routes by their names; ``companions`` run beside it as long as it lives;
-    ``observe`` is told of every exchange once it is over. ``images`` fetches those that come as addresses.
+    into the name that policies speak of. ``drain`` is what a server tells of its end. ``extra`` answers further routes
+    by their names; ``companions`` run beside it as long as it lives, and ``closing`` is called at its end; ``observe``
+    is told of every exchange once it is over. ``images`` fetches those that come as addresses.
     """
 
     def __init__(
@@ -58,21 +60,22 @@ class DataPlane:
         proper_name: Callable[[str], str] = str,
         echo: Echo | None = None,
         companions: Sequence[Companion] = (),
+        closing: Sequence[Closing] = (),
         observe: Callable[[Exchange], None] | None = None,
         images: ImageFetcher | None = None,
     ) -> None:
         self.drain = Drain(engine, patience_s=settings.engine.drain_s)
         self._engine = engine
-        self._companions = companions
+        self._companions, self._closing = companions, closing
         self._echo = echo if settings.server.echo else None
         self._authz = ForwardAuth.of(settings, gatehouse, observe=observe)
         cutout = RemoveBackground(settings, engine, self.drain, gatehouse, proper_name, images=images)
         account = Account(gatehouse, records, standing)
-        self._endpoints = _endpoints(cutout, account, Health(engine, self.drain), Site(settings, models))
-        self._endpoints |= {name: answered(call) for name, call in (extra or {}).items()}
         server = settings.server
-        names = routes.wanted(docs=server.docs, page=server.page) & self._endpoints.keys()
-        table = routes.data_plane(server.prefix, names)
+        wanted = routes.wanted(docs=server.docs, page=server.page)
+        self._endpoints = _endpoints(cutout, account, Health(engine, self.drain), Site(settings, models, wanted))
+        self._endpoints |= {name: answered(call) for name, call in (extra or {}).items()}
+        table = routes.data_plane(server.prefix, wanted & self._endpoints.keys())
         self._http = Envelope(
             Threshold(self._dispatch, gatehouse=gatehouse, table=table, read_head=head_reader(settings.upload)),
             gatehouse=gatehouse,
@@ -114,6 +117,8 @@ class DataPlane:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)  # how a cancelled task ends interests nobody
+        for close in self._closing:
+            await close()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from mattegate.serving import routes
 from mattegate.vocabulary.reason import Reason
 from mattegate.vocabulary.reasons import REASONS
 
@@ -52,11 +55,25 @@ _REFUSALS: Final = (
     "Every refusal is a problem document (RFC 9457) with a stable <code>reason</code>, what happened "
     "(<code>detail</code>), what you can do (<code>remedy</code>) and the <code>request_id</code>."
 )
-_SERVER: Final = "http://127.0.0.1:8000"
+_LINKS: Final = (
+    (routes.PAGE, "/", "Try it"),
+    (routes.DOCS, "/docs", "API"),
+    (routes.REASONS, routes.REASONS_PATH, "Reasons"),
+    (routes.OPENAPI, "/openapi.json", "OpenAPI"),
+)
+"""What every page leads to."""
 
 
-def render_docs(document: Mapping[str, Any], prefix: str) -> str:
-    """The API reference."""
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a page stands: under which prefix, and beside which routes, by their names; it leads to no others."""
+
+    prefix: str
+    served: Collection[str] = frozenset(routes.NAMES)
+
+
+def render_docs(document: Mapping[str, Any], frame: Frame, origin: str) -> str:
+    """The API reference; its examples call the server at ``origin``, such as ``https://api.example.com``."""
     cutouts = [path for path, item in document["paths"].items() if "cut-outs" in item.get("post", {}).get("tags", ())]
     first, *aliases = cutouts
     operation = document["paths"][first]["post"]
@@ -66,23 +83,23 @@ def render_docs(document: Mapping[str, Any], prefix: str) -> str:
             f"<h1>API reference</h1><p class=lead>{escape(document['info']['description'])}</p>",
             f"<h2 id=cut-out><code>POST {escape(first)}</code></h2>",
             f"<p>{escape(operation['description'])} The same under {listed}.</p>",
-            _examples(first, keyed={} not in operation["security"]),
+            _examples(origin + first, keyed={} not in operation["security"]),
             "<h2 id=options>Options</h2>",
             _options(item for item in operation["parameters"] if item["in"] == "query"),
             f"<h2 id=answer>The answer</h2><p>{_ANSWER}</p>",
             _table(("Header", "Meaning"), _header_rows(operation["responses"]["200"]["headers"])),
             f"<h2 id=refusals>Refusals</h2><p>{_REFUSALS}</p>",
-            _table(("Status", "Reasons"), _status_rows(operation["responses"], prefix)),
+            _table(("Status", "Reasons"), _status_rows(operation["responses"], frame.prefix)),
             "<h2 id=account>Your account</h2>",
             _table(("Path", "Does"), _account_rows(document["paths"])),
             "<h2 id=supervision>Supervision</h2>",
             _table(("Path", "Answers"), _probe_rows(document["paths"])),
         ]
     )
-    return _page("API reference", main, prefix)
+    return _page("API reference", main, frame)
 
 
-def render_reasons(prefix: str) -> str:
+def render_reasons(frame: Frame) -> str:
     """Every reason that an answer may carry, under its anchor."""
     shown = [reason for code, reason in REASONS.items() if reason.public == code]
     layers = dict.fromkeys(reason.layer for reason in shown)
@@ -93,7 +110,7 @@ def render_reasons(prefix: str) -> str:
         for layer in layers
     )
     lead = "<p class=lead>Why a request is refused, and what can be done about it. Codes never change.</p>"
-    return _page("Reasons", f"<h1>Reasons</h1>{lead}" + "".join(sections), prefix)
+    return _page("Reasons", f"<h1>Reasons</h1>{lead}" + "".join(sections), frame)
 
 
 def _reason(reason: Reason) -> str:
@@ -113,9 +130,9 @@ def _template(text: str) -> str:
     )
 
 
-def _examples(path: str, *, keyed: bool) -> str:
+def _examples(url: str, *, keyed: bool) -> str:
     key = '-H "Authorization: Bearer $KEY" ' if keyed else ""
-    asked = f"curl -sS {_SERVER}{path} {key}-o cutout.png \\\n  "
+    asked = f"curl -sS {url} {key}-o cutout.png \\\n  "
     ways = (
         ("A form", "-F image=@photo.jpg -F crop=true"),
         ("The bare image", "-H 'Content-Type: image/jpeg' --data-binary @photo.jpg"),
@@ -179,13 +196,16 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return f"<div class=scroll><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def _page(title: str, main: str, prefix: str) -> str:
+def _page(title: str, main: str, frame: Frame) -> str:
+    prefix = frame.prefix
+    links = (f'<a href="{prefix}{path}">{word}</a>' for route, path, word in _LINKS if route.name in frame.served)
+    front = routes.PAGE.name in frame.served
+    brand = f'<a class=brand href="{prefix}/">mattegate</a>' if front else "<span class=brand>mattegate</span>"
     return (
         f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(title)} · mattegate</title>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         '<meta name=color-scheme content="light dark">'
         f'<link rel=icon href="{prefix}/assets/icon.svg"><link rel=stylesheet href="{prefix}/assets/site.css"></head>'
-        f'<body class=docs><header class=bar><a class=brand href="{prefix}/">mattegate</a><nav aria-label=Main>'
-        f'<a href="{prefix}/">Try it</a><a href="{prefix}/docs">API</a><a href="{prefix}/docs/reasons">Reasons</a>'
-        f'<a href="{prefix}/openapi.json">OpenAPI</a></nav></header><main>{main}</main></body></html>'
+        f"<body class=docs><header class=bar>{brand}<nav aria-label=Main>{''.join(links)}</nav></header>"
+        f"<main>{main}</main></body></html>"
     )

@@ -8,7 +8,6 @@ little of the rest is drained so that the caller gets to read it, and only then 
 from __future__ import annotations
 
 import asyncio
-import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from mattegate.serving.payload import plain
 from mattegate.serving.precedent import AnswerForm, docket_of_repeated, sets_precedent
 from mattegate.serving.problem import Problem, encode_json
 from mattegate.serving.reading import without_keys
+from mattegate.serving.unhandled import explained
 from mattegate.signing.leaks import HIDDEN
 from mattegate.signing.shape import Known
 from mattegate.vocabulary.decision import Refused
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.precedent import Precedent
     from mattegate.serving.problem import RawHeaders
-
-_LOG: Final = logging.getLogger("mattegate.serving")
 
 DRAIN_BYTES: Final = 1 << 20
 DRAIN_S: Final = 2.0
@@ -127,21 +125,16 @@ class Envelope:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         try:
             await self._app(scope, receive, send)
-        except Refusal as refusal:
-            await self._refuse(refusal, scope, receive, send, exchange)
         except Exception as error:
-            _LOG.exception("%s: unhandled %s", exchange.request_id, type(error).__name__)
+            refusal = explained(error, exchange.request_id)
             if exchange.answering:
                 raise  # the server cuts the connection, so that half an answer is not taken for a whole one
-            problem = f"unhandled {type(error).__name__}, traceback in the log"
-            await self._refuse(Refusal("internal.error", problem=problem), scope, receive, send, exchange)
+            await self._refuse(refusal, scope, receive, send, exchange)
         else:
             if not exchange.answering:
                 await self._refuse(_silence(exchange), scope, receive, send, exchange)
 
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
-        if exchange.answering:
-            raise refusal
         refusal = await self._concluded(_discreet(refusal, exchange), exchange)
         exchange.reason, exchange.problem = refusal.reason.code, refusal.operator_detail
         if refusal.reason.code == "request.client_gone":
@@ -166,12 +159,8 @@ class Envelope:
             return refusal
         try:
             await self._gatehouse.conclude(exchange, Outcome(refusal.reason.code, plain(refusal.facts), refusal.status))
-        except Refusal as unrecorded:
-            _LOG.error("%s: %s", exchange.request_id, unrecorded.operator_detail)
-            return unrecorded
-        except Exception as error:  # noqa: BLE001 - our own bug, which must not cost the caller the explanation
-            _LOG.exception("%s: not recorded: %s", exchange.request_id, type(error).__name__)
-            return Refusal("internal.error", problem=f"{type(error).__name__} in the record, traceback in the log")
+        except Exception as error:  # noqa: BLE001 - our own bug must not cost the caller the explanation
+            return explained(error, exchange.request_id)
         return refusal
 
     def _labelled(self, send: Send, exchange: Exchange) -> Send:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
+from mattegate.serving.metrics import Plane
 from mattegate.vocabulary.attempt import Channel
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def feeding(metrics: Metrics) -> Callable[[Exchange], None]:
             status=exchange.status,
             seconds=perf_counter() - exchange.started,
             findings=walk.findings if walk and walk.decision else None,
+            plane=Plane.ADMIN if walk and walk.attempt.administrative else Plane.DATA,
         )
 
     return observe

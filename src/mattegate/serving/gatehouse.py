@@ -40,6 +40,7 @@ from mattegate.serving.payload import plain
 from mattegate.serving.precedent import Precedents
 from mattegate.serving.proving.keys import KeyProver
 from mattegate.serving.reading import Reading
+from mattegate.serving.unhandled import explained
 from mattegate.serving.walk import Walk
 from mattegate.vocabulary.decision import Needs, Refused
 from mattegate.vocabulary.facts import (
@@ -186,7 +187,7 @@ class Gatehouse:
 
         Without a walk, or where nothing can be written, that is one that tells time and reason by itself.
 
-        Raises :class:`Refusal` ``dependency.*`` where that cannot be done.
+        Raises :class:`Refusal` where that cannot be done: ``dependency.*``, or ``internal.error`` for our own bug.
         """
         exchange.concluded = True
         walk = exchange.walk
@@ -194,20 +195,13 @@ class Gatehouse:
             if outcome.code:
                 exchange.request_id = self._parts.records.sealed_id(outcome.code)
             return
-        self._finish(walk, outcome)
-        unpaid = await self._unpaid(walk, outcome) if walk.reserved or walk.replaying else None
-        if unpaid is not None:
-            outcome = Outcome(unpaid.reason.code, plain(unpaid.facts), unpaid.status)
-            self._finish(walk, outcome)
-        if outcome.status >= 400 or walk.caller is not None or not walk.attempt.route.public:
-            try:
-                exchange.request_id = self.bookkeeper.keep(exchange, walk, outcome)
-            except Refusal as unrecorded:
-                exchange.request_id = self._parts.records.sealed_id(unrecorded.reason.code)
-                await self.bookkeeper.refund(walk, unrecorded)
-                raise
-        if unpaid is not None:
-            raise unpaid
+        try:
+            instead = await self._close(exchange, walk, outcome)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the id must tell it
+            instead = explained(error, exchange.request_id)
+            await self._forgo(exchange, walk, instead)
+        if instead is not None:
+            raise instead
 
     def look_in(self, walk: Walk, key_id: str) -> None:
         """Whoever asks for something public presents a credential of ``key_id`` in its body.
@@ -324,6 +318,30 @@ class Gatehouse:
         if not isinstance(step, Needs):
             walk.decision = step
 
+    async def _close(self, exchange: Exchange, walk: Walk, outcome: Outcome) -> Refusal | None:
+        """Settle the walk and write it down; returns the refusal to answer with instead, where the charge failed."""
+        self._finish(walk, outcome)
+        unpaid = await self._unpaid(walk, outcome) if walk.reserved or walk.replaying else None
+        if unpaid is not None:
+            outcome = Outcome(unpaid.reason.code, plain(unpaid.facts), unpaid.status)
+            self._finish(walk, outcome)
+        if outcome.status >= 400 or walk.caller is not None or not walk.attempt.route.public:
+            exchange.request_id = self.bookkeeper.keep(exchange, walk, outcome)
+        return unpaid
+
+    async def _forgo(self, exchange: Exchange, walk: Walk, unrecorded: Refusal) -> None:
+        """Of an answer that cannot be recorded: its id tells why by itself, and its price is not owed."""
+        exchange.request_id = self._parts.records.sealed_id(unrecorded.reason.code)
+        _LOG.error(
+            "%s: not recorded, so answered as %s: %s",
+            walk.attempt.request_id, exchange.request_id, unrecorded.operator_detail,
+        )  # fmt: skip
+        try:
+            await self.bookkeeper.refund(walk, unrecorded)
+        except Exception as error:  # noqa: BLE001 - the caller is told of the first trouble, which the id names
+            problem = explained(error, exchange.request_id).operator_detail
+            _LOG.error("%s: not refunded: %s", exchange.request_id, problem)
+
     async def _unpaid(self, walk: Walk, outcome: Outcome) -> Refusal | None:
         """The refusal to answer with instead, because the charge failed.
 
@@ -331,7 +349,8 @@ class Gatehouse:
         """
         try:
             await self.bookkeeper.close(walk, outcome)
-        except Refusal as refusal:
+        except Exception as error:  # noqa: BLE001 - our own bug costs nobody the record either
+            refusal = explained(error, walk.attempt.request_id)
             if not isinstance(walk.decision, Refused):
                 return refusal
             _LOG.warning("%s: not given back yet: %s", walk.attempt.request_id, refusal.operator_detail)

@@ -1,14 +1,16 @@
 """Figures for Prometheus: what was decided, how long it took, and how the parts stand.
 
 Rules of this file: labels take their values from what this product defines (reasons of the catalogue, layers, routes,
-effects), never from what a caller sends, so that nobody can make the number of series grow; nothing in a request's way
-costs more than a few microseconds; a part that cannot say how it stands is shown as down, and the rest is still shown.
+effects, planes), never from what a caller sends, so that nobody can make the number of series grow; nothing in a
+request's way costs more than a few microseconds; a part that cannot say how it stands is shown as down, and the rest is
+still shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -20,6 +22,7 @@ from prometheus_client.registry import Collector
 from mattegate.cutout.engine.protocol import EngineStatus
 from mattegate.ledger.protocols import Unavailable
 from mattegate.ledger.records import RecordStatus
+from mattegate.vocabulary.attempt import ADMIN_ROUTE
 from mattegate.vocabulary.decision import REFUSING, Effect, Finding
 from mattegate.vocabulary.reasons import REASONS
 
@@ -29,6 +32,13 @@ _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 _STATUSES: Final = frozenset(int(status) for status in HTTPStatus) | {499}
 _OTHER: Final = "other"
 _S = TypeVar("_S")
+
+
+class Plane(StrEnum):
+    """On which plane a decision was made."""
+
+    DATA = "data"
+    ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +67,14 @@ class Sources:
 
 
 class Metrics:
-    """The figures of one process. ``routes`` are the names that may stand in the label ``route``."""
+    """The figures of one process. ``routes`` are the names that may stand in the label ``route``, beside ``admin``."""
 
     def __init__(self, *, version: str, routes: Iterable[str], sources: Sources = Sources()) -> None:
-        self._routes = frozenset(routes)
+        self._routes = frozenset(routes) | {ADMIN_ROUTE.name}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Standing(version, sources))
         self._decisions = Counter(
-            "mattegate_decisions", "Decisions, by the layer that made them.", ("layer", "reason", "effect"),
+            "mattegate_decisions", "Decisions, by the layer that made them.", ("layer", "reason", "effect", "plane"),
             registry=self._registry,
         )  # fmt: skip
         self._shadows = Counter(
@@ -81,26 +91,34 @@ class Metrics:
         self._children: dict[tuple[str, ...], Counter] = {}
         self._timers: dict[tuple[str, bool], Histogram] = {}
 
-    def observe(self, *, route: str, status: int, seconds: float, findings: Sequence[Finding] | None = None) -> None:
+    def observe(
+        self,
+        *,
+        route: str,
+        status: int,
+        seconds: float,
+        findings: Sequence[Finding] | None = None,
+        plane: Plane = Plane.DATA,
+    ) -> None:
         """Count one answer; ``findings`` are those of its decision, ``None`` where none was made."""
         route = route if route in self._routes else _OTHER
         self._count(self._requests, route, str(status) if status in _STATUSES else _OTHER)
         self._timer(route, allowed=status < 400).observe(seconds)
         if findings is not None:
-            self._decided(findings)
+            self._decided(findings, plane)
 
     def render(self) -> bytes:
         """Everything in Prometheus' text format, :data:`CONTENT_TYPE`."""
         return generate_latest(self._registry)
 
-    def _decided(self, findings: Sequence[Finding]) -> None:
+    def _decided(self, findings: Sequence[Finding], plane: Plane) -> None:
         for finding in findings:
             if finding.shadow:
                 self._count(self._shadows, finding.layer, _known(finding.reason))
             elif finding.effect in REFUSING:
-                self._count(self._decisions, _layer_of(finding), _known(finding.reason), finding.effect.value)
+                self._count(self._decisions, finding.layer, _known(finding.reason), finding.effect.value, plane)
                 return
-        self._count(self._decisions, "", "", Effect.ALLOW.value)
+        self._count(self._decisions, "", "", Effect.ALLOW.value, plane)
 
     def _count(self, counter: Counter, *labels: str) -> None:
         """Counters are made once for each set of labels: ``labels()`` is the dear part of ``prometheus_client``."""
@@ -190,12 +208,6 @@ def _early(counts: Mapping[str, int]) -> Metric:
     for reason, count in sorted(known.items()):
         family.add_metric([reason], count)
     return family
-
-
-def _layer_of(finding: Finding) -> str:
-    """What a refusal counts for: the last layer also speaks for desks and books, which are no engines."""
-    reason = REASONS.get(finding.reason)
-    return reason.layer if reason is not None and finding.layer == "engine" else finding.layer
 
 
 def _known(reason: str) -> str:

@@ -13,6 +13,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from mattegate.serving.problem import RawHeaders
     from mattegate.serving.walk import Walk
     from mattegate.vocabulary.facts import FloodFact
+
+_LOG: Final = logging.getLogger("mattegate.serving")
 
 _ID: Final = b"x-request-id"
 
@@ -189,10 +192,14 @@ class Precedents:
                 if flood is not calm and flood != calm:
                     return False
             ms = round((perf_counter() - exchange.started) * 1000, 3)
-            exchange.request_id = precedent.series.append(exchange.request_id, at=at, ms=ms)
+            request_id = precedent.series.append(exchange.request_id, at=at, ms=ms)
+            precedent.fail(at=at)
         except Unavailable:
             return False  # whoever works it out anew meets the same trouble, and explains it
-        precedent.fail(at=at)
+        except Exception:  # noqa: BLE001 - our own bug here costs nobody the answer
+            _LOG.exception("%s: not given again", exchange.request_id)
+            return False
+        exchange.request_id = request_id
         exchange.at, exchange.walk, exchange.concluded = at, precedent.walk, True
         exchange.status, exchange.reason = precedent.answer.status, precedent.reason
         exchange.problem = precedent.problem

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mattegate.config.settings import Settings
 
 _LOG: Final = logging.getLogger("mattegate.serving")
+_NOT_TAKEN: Final = "the configuration was not taken over, the old one stays in force: %s"
 
 
 async def on_hangup(*acts: Callable[[], None]) -> None:
@@ -53,8 +54,11 @@ class Rereading:
         try:
             settings = self._read()
             self._apply(settings)
-        except (ConfigurationError, ValueError, Refusal, Unavailable) as error:
-            _LOG.error("the configuration was not taken over, the old one stays in force: %s", error)
+        except ConfigurationError as error:
+            _LOG.error(_NOT_TAKEN, "; ".join(fault.told for fault in error.faults))
+            return
+        except (ValueError, Refusal, Unavailable) as error:
+            _LOG.error(_NOT_TAKEN, error)
             return
         at_once, later = changed(self._settings, settings)
         self._settings = settings

@@ -25,7 +25,7 @@ from mattegate.config.load import ConfigurationError, Fault
 from mattegate.serving.connections import LOOPBACK, Connections, random_id
 from mattegate.serving.door import TlsDoor
 from mattegate.serving.protocol import HEAD_BYTES, GuardedProtocol
-from mattegate.serving.tls import TlsKeeper, TlsStatus
+from mattegate.serving.tls import TlsKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +76,6 @@ class Vitals:
     connections: Connections | None = None
     """Of the data plane; ``None`` before it listens."""
     tls: TlsKeeper | None = None
-
-    def tls_status(self) -> TlsStatus | None:
-        """The certificate in use; ``None`` where the data plane has none."""
-        return self.tls.status() if self.tls else None
 
 
 def bind(server: ServerSettings, network: NetworkSettings) -> socket.socket:
@@ -293,9 +289,20 @@ def _listen(part: str, family: socket.AddressFamily, address: str, port: int) ->
         listener.listen(BACKLOG)  # who connects before the engine has started waits, and is not turned away
     except OSError as error:
         listener.close()
-        setting = "host" if error.errno == errno.EADDRNOTAVAIL else "port"
-        raise _fault(f"{part}.{setting}", f"cannot listen on {address} port {port}: {error.strerror}") from None
+        setting = f"{part}.{'host' if error.errno == errno.EADDRNOTAVAIL else 'port'}"
+        problem = f"cannot listen on {address} port {port}: {error.strerror}"
+        raise _fault(setting, problem, _another(setting, error.errno)) from None
     return listener
+
+
+def _another(setting: str, number: int | None) -> str:
+    """What to write instead of an address that cannot be listened on."""
+    if number == errno.EADDRNOTAVAIL:
+        return f"give {setting} an address of this machine"
+    flag = {"server.port": "--port", "admin.port": "--admin-port"}.get(setting, setting)
+    if number == errno.EADDRINUSE:
+        return f"another program has it, as 'ss -ltnp' shows; stop that, or choose another with {flag}"
+    return f"choose another with {flag}; ports below 1024 need a privilege"
 
 
 def _room() -> int:
@@ -306,8 +313,8 @@ def _room() -> int:
     return max(1, min(MOST_CONNECTIONS, (most - FILES_ASIDE) // FILES_PER_CONNECTION))
 
 
-def _fault(setting: str, problem: str) -> ConfigurationError:
-    return ConfigurationError([Fault(setting, "serve", problem)])
+def _fault(setting: str, problem: str, fix: str = "") -> ConfigurationError:
+    return ConfigurationError([Fault(setting, "serve", problem, fix=fix)])
 
 
 def _base_url(listener: socket.socket, scheme: str) -> str:

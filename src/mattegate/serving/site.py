@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 
 from mattegate.config.settings import MB
-from mattegate.serving.docs import render_docs, render_reasons
+from mattegate.serving.docs import Frame, render_docs, render_reasons
+from mattegate.serving.exchange import Exchange
 from mattegate.serving.openapi import build_openapi, option_schemas
 from mattegate.serving.problem import encode_json
-from mattegate.serving.routes import CUTOUT_PATHS
+from mattegate.serving.reached import reached_at
+from mattegate.serving.routes import CUTOUT_PATHS, NAMES
 from mattegate.vocabulary.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from starlette.requests import Request
 
@@ -41,7 +43,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 
-_ASSETS: Final = {
+ASSETS: Final = {
     "site.css": "text/css; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -57,10 +59,14 @@ _ANYBODY: Final = "Not needed here: this server serves everybody. With one, its 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The endpoints of the pages; ``models`` tells which models a request may name now."""
+    """The endpoints of the pages; ``models`` tells which models a request may name now.
+
+    ``served`` are the names of the routes that they may lead to.
+    """
 
     settings: Settings
     models: Callable[[], Sequence[str]]
+    served: Collection[str] = NAMES
 
     async def page(self, request: Request) -> Response:
         """``GET /``: drop an image, see the cut-out or the explained refusal."""
@@ -86,9 +92,9 @@ class Site:
     async def asset(self, request: Request) -> Response:
         """``GET /assets/NAME``. Raises :class:`Refusal` ``route.unknown``."""
         name = request.path_params["name"]
-        if name not in _ASSETS:
+        if name not in ASSETS:
             raise Refusal("route.unknown", path=request.url.path, method=request.method)
-        return _tagged(request, _read(name), _ASSETS[name])
+        return _tagged(request, _read(name), ASSETS[name])
 
     async def openapi(self, request: Request) -> Response:
         """``GET /openapi.json``."""
@@ -97,11 +103,17 @@ class Site:
 
     async def docs(self, request: Request) -> Response:
         """``GET /docs``: the OpenAPI document for people."""
-        return _html(request, render_docs(build_openapi(self.settings, self.models()), self.settings.server.prefix))
+        walk = Exchange.of(request.scope).walk
+        assert walk is not None
+        origin = reached_at(request.scope, walk.attempt, walk.rules)
+        return _html(request, render_docs(build_openapi(self.settings, self.models()), self._frame(), origin))
 
     async def reasons(self, request: Request) -> Response:
         """``GET /docs/reasons``: every reason this product can give, one section each."""
-        return _html(request, render_reasons(self.settings.server.prefix))
+        return _html(request, render_reasons(self._frame()))
+
+    def _frame(self) -> Frame:
+        return Frame(self.settings.server.prefix, self.served)
 
 
 def _spoken(kind: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 import ssl
 import stat
 import time
@@ -54,7 +55,6 @@ class TlsStatus:
     """SHA-256 of the certificate, hex."""
     not_before: float
     not_after: float
-    loaded_at: float
     problem: str = ""
     """Why the files as they are now are not in use; empty where they are."""
 
@@ -76,7 +76,7 @@ class TlsKeeper:
         try:
             self._current, self._status = self._load()
         except (OSError, ValueError) as error:
-            raise ConfigurationError([Fault("server.tls_certificate", "serve", _sentence(error))]) from None
+            raise ConfigurationError([Fault("server.tls_certificate", "serve", self._sentence(error))]) from None
         if stat.S_IMODE(key.stat().st_mode) & stat.S_IROTH:
             _LOG.warning("TLS key %s can be read by every user of this machine; chmod 600 closes it", key)
         self.context = _bare_context()
@@ -112,7 +112,7 @@ class TlsKeeper:
         try:
             current, status = self._load()
         except (OSError, ValueError) as error:
-            self._keep(_sentence(error))
+            self._keep(self._sentence(error))
             self._seen = stamp
             return False
         if self._stamp() == stamp:  # else they are being written just now: the next look decides
@@ -140,11 +140,22 @@ class TlsKeeper:
         der = _first_certificate(self._certificate)
         not_before, not_after = validity_of(der)
         fingerprint = hashlib.sha256(der).hexdigest()
-        return context, TlsStatus(self._certificate, fingerprint, not_before, not_after, time.time())
+        return context, TlsStatus(self._certificate, fingerprint, not_before, not_after)
 
     def _keep(self, problem: str) -> None:
         self._status = replace(self._status, problem=problem)
         _LOG.error("the new TLS certificate is not used and the old one goes on until it expires: %s", problem)
+
+    def _sentence(self, error: OSError | ValueError) -> str:
+        """What is wrong with which of the two files; OpenSSL names none."""
+        pair = f"certificate {self._certificate} or key {self._key}"
+        if isinstance(error, ssl.SSLError):
+            if error.reason == "KEY_VALUES_MISMATCH":
+                return f"the key {self._key} does not belong to the certificate {self._certificate}"
+            return f"{pair} cannot be read as PEM ({error.reason or 'something else stands in it'})"
+        if isinstance(error, OSError):
+            return f"{_unreadable(self._certificate, self._key) or pair} cannot be read: {error.strerror or error}"
+        return str(error)
 
     def _stamp(self) -> tuple[object, ...]:
         """What changes when one of the two files, or the trust, is another one."""
@@ -258,14 +269,9 @@ def _no_pass_phrase() -> str:
     raise ValueError("the key is encrypted with a pass phrase; store it without one, readable by this user only")
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        if error.reason == "KEY_VALUES_MISMATCH":
-            return "the key does not belong to the certificate"
-        return f"certificate or key cannot be read as PEM ({error.reason or error})"
-    if isinstance(error, OSError):
-        return f"certificate or key cannot be read: {error.strerror or error}"
-    return str(error)
+def _unreadable(*files: Path) -> str:
+    """The first file that this user cannot read; empty where there is none."""
+    return next((str(file) for file in files if not os.access(file, os.R_OK)), "")
 
 
 def _tell(status: TlsStatus) -> None:

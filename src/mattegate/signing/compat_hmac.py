@@ -29,8 +29,6 @@ from mattegate.signing.message import VERIFIED, BodyCover, Message, Stated, Verd
 from mattegate.signing.refused import Refused, malformed
 
 SCHEME: Final = "compat-hmac"
-SETTING: Final = "unsafe_body_timestamp_hmac"
-"""What it is called where it is switched on."""
 
 _KEY_ID, _TIMESTAMP, _SIGNATURE = b"x-key-id", b"x-timestamp", b"x-signature"
 _OTHERS: Final = (b"x-nonce", b"x-content-sha256", b"x-signed-headers")

@@ -6,7 +6,7 @@ for an attempt which something cheap refuses. Facts are stored with every decisi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mattegate.vocabulary.rulebook import Limit
@@ -146,6 +146,14 @@ class Uses:
     """Of a refusal because it was used that often."""
     made: float | None = None
     """Unix seconds that the credential itself states, in whose order those of its kind end; ``None``: ``until``."""
+    repeats: int | None = None
+    """Of what pays for new work alone: how many repeats under idempotency keys are let in beside; ``None``: a repeat
+    uses it as everything does."""
+
+    @property
+    def repeated(self) -> Uses:
+        """What a repeat uses in its place: what pays for new work is left as it is, and the repeats are counted."""
+        return self if self.repeats is None else replace(self, value=f"{self.value} repeated", most=self.repeats)
 
     @property
     def kind(self) -> str:

@@ -21,7 +21,7 @@ FILES: Final[tuple[Reason, ...]] = (
     _file("unreadable", 403, "File cannot be read", "{path} cannot be read: {problem}.",
           "Give this user the right to read it, or copy it to where it can be read."),
     _file("unwritable", 403, "File cannot be written", "{path} cannot be written: {problem}.",
-          "Choose another place with -o, or give this user the right to write there."),
+          "Choose another place, or give this user the right to write there."),
     _file("disk_full", 507, "Disk takes nothing more", "{path} cannot be written: {problem}.",
           "Make room, or choose another place, then run the same line again."),
     _file("exists", 409, "Target exists", "{path} exists already.",

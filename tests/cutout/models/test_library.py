@@ -9,7 +9,7 @@ import pytest
 
 from mattegate.config.settings import ModelSettings, Settings
 from mattegate.cutout.backends.onnx import OnnxSession
-from mattegate.cutout.models.library import ModelLibrary, open_model
+from mattegate.cutout.models.library import ModelLibrary
 from mattegate.vocabulary.refusal import Refusal
 from tests.cutout.models.graphs import tiny_graph
 
@@ -28,7 +28,7 @@ def _code(library: ModelLibrary, name: str) -> str:
 
 def test_the_real_default_model_opens(u2netp_home: Path) -> None:
     """The weights that the product fetched by itself are verified and ready to load."""
-    opened = open_model("", Settings(home=u2netp_home))
+    opened = ModelLibrary(Settings(home=u2netp_home)).open("")
     assert opened.spec.name == "u2netp"
     assert opened.sha256 == opened.spec.pin.sha256
     OnnxSession(opened.path, name="u2netp", size=opened.spec.size, threads=1)

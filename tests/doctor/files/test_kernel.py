@@ -16,10 +16,11 @@ from typing import Final
 
 import pytest
 
-from mattegate.doctor.files.acl import XATTR, Account, Entry, Right, Status, Tag, raw_acl
+from mattegate.doctor.files.acl import XATTR, Account, Entry, Right, Status, Tag
 from mattegate.doctor.files.look import ThisMachine, protects_symlinks
 from mattegate.doctor.files.socket import connecting
 from mattegate.doctor.files.walk import End, Stop, Walk, walk
+from tests.doctor.files.kernel import raw_acl
 
 SEEDS: Final = range(400)
 UIDS: Final = (1501, 1502, 1503)

@@ -22,13 +22,13 @@ from mattegate.doctor.files.acl import (
     decide,
     parse_acl,
     permits,
-    raw_acl,
     with_bits,
 )
 from mattegate.doctor.files.look import Recorded
 from mattegate.doctor.files.report import socket_clues, walk_clues
 from mattegate.doctor.files.socket import connecting
 from mattegate.doctor.files.walk import End, walk
+from tests.doctor.files.kernel import raw_acl
 
 WORKER = Account(33, frozenset({33}), "www-data")
 ROOT = Status(stat.S_IFDIR | 0o755, 0, 0)

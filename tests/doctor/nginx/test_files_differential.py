@@ -21,13 +21,13 @@ from urllib.parse import quote
 
 import pytest
 
-from mattegate.doctor.files.account import from_status
-from mattegate.doctor.files.acl import Account, Entry, Right, Status, Tag, permits, raw_acl
+from mattegate.doctor.files.acl import Account, Entry, Right, Status, Tag, permits
 from mattegate.doctor.nginx.files import ThisMachine, worker_of
 from mattegate.doctor.nginx.model import Model
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.state import Surroundings
 from mattegate.doctor.nginx.tree import Tree, read_text
+from tests.doctor.files.kernel import raw_acl, this_process
 from tests.doctor.nginx.rig import Reply, Rig, standing_rig
 
 _NAMES: Final = (
@@ -399,7 +399,7 @@ def _judge(tally: Tally, prediction: Prediction, reply: Reply, shown: str) -> No
 
 def _worker(tree: Tree) -> Account:
     """Whom the rig's workers run as."""
-    us = from_status(Path("/proc/self/status").read_text("ascii"))
+    us = this_process()
     worker = worker_of(tree.directives, starter=us)
     assert worker.account is not None
     assert worker.assumed == ""

@@ -15,11 +15,11 @@ from typing import Final
 import pytest
 
 from mattegate.doctor.answer import Certainty, Verdict
-from mattegate.doctor.nginx.answering import review
 from mattegate.doctor.nginx.model import predict
 from mattegate.doctor.nginx.request import Outcome, Prediction, Request
 from mattegate.doctor.nginx.review.run import review_tree
 from mattegate.doctor.nginx.tree import Tree, read_file, read_text
+from tests.doctor.nginx.answering import review
 from tests.doctor.nginx.rig import NotStarted, Rig, standing_rig
 
 _MODULE: Final = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")

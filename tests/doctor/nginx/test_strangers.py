@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mattegate.doctor.answer import Answer, Verdict
-from mattegate.doctor.nginx.answering import review
 from mattegate.doctor.nginx.names import NAMES
 from mattegate.doctor.nginx.request import Request
 from mattegate.doctor.nginx.tree import read_text
 from mattegate.doctor.prove.allowed import ALLOWED, HARMLESS, UPSTREAM_ALLOWED
+from tests.doctor.nginx.answering import review
 
 _PASSES = "location / { proxy_pass http://127.0.0.1:9; }"
 

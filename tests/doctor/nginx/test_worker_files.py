@@ -15,9 +15,8 @@ import pytest
 from mattegate.doctor.answer import Certainty
 from mattegate.doctor.causes import causes
 from mattegate.doctor.clue import Clue
-from mattegate.doctor.files.account import Written, from_status
+from mattegate.doctor.files.account import Written
 from mattegate.doctor.files.acl import Account
-from mattegate.doctor.nginx.answering import review
 from mattegate.doctor.nginx.directive import Directive
 from mattegate.doctor.nginx.files import Kind, ThisMachine, worker_of
 from mattegate.doctor.nginx.model import predict
@@ -25,6 +24,8 @@ from mattegate.doctor.nginx.request import Outcome, Request
 from mattegate.doctor.nginx.review.run import Reviewed, review_tree
 from mattegate.doctor.nginx.state import Surroundings
 from mattegate.doctor.nginx.tree import Tree, read_file, read_text
+from tests.doctor.files.kernel import this_process
+from tests.doctor.nginx.answering import review
 from tests.doctor.nginx.rig import Rig, standing_rig
 
 STRANGER = Account(54_321, frozenset({54_321}), "stranger")
@@ -289,7 +290,7 @@ def worker_at(rig: Rig, text: str) -> tuple[Tree, Surroundings]:
     path = rig.site.folder / "nginx.conf"
     path.write_text(text)
     tree = read_file(path)
-    us = from_status(Path("/proc/self/status").read_text("ascii"))
+    us = this_process()
     return tree, Surroundings(ThisMachine((), worker_of(tree.directives, starter=us).account))
 
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mattegate.doctor.answer import Answer, Verdict
-from mattegate.doctor.nginx.answering import review
 from mattegate.doctor.nginx.request import Request
 from mattegate.doctor.nginx.tree import read_text
 from mattegate.doctor.render import as_text
 from mattegate.doctor.render.columns import cells, wrapped
+from tests.doctor.nginx.answering import review
 from tests.doctor.render.answers import CLEAN, DENY, EVERY, FAULT, MEANT, UNDECIDED
 
 _CORPUS: Final = Path(__file__).parent.parent / "nginx" / "corpus"

@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime as ort
 
 from mattegate.cutout.backends.session import Interrupted, Tensor
-from mattegate.cutout.backends.tuning import tuned
+from mattegate.cutout.backends.tuning import tunable, tuned
 from mattegate.vocabulary.refusal import Refusal
 
 _FATAL_ONLY: Final = 4
@@ -45,7 +45,7 @@ class OnnxSession:
         self._running: ort.RunOptions | None = None
         quick = _tuned_session(path, size, output, threads)
         try:
-            self._session = quick or _session(str(path), threads)
+            self._session = quick or _session(str(path), _options(threads))
         except Exception as error:  # the runtime has no common base class for its errors
             raise _translated(error, name) from error
         self._input = self._session.get_inputs()[0].name
@@ -98,15 +98,38 @@ def _tuned_session(path: Path, size: tuple[int, int], output: int, threads: int)
     An operator's own graph may be anything. Whatever goes wrong here, loading the file itself shows whether it is good.
     """
     try:
-        graph = tuned(path, size, output)
-        return None if graph is None else _session(graph, threads)
+        graph = _tuned_graph(path, size, output)
+        return None if graph is None else _session(graph, _options(threads))
     except Exception as error:  # noqa: BLE001 - neither ONNX nor the runtime has a common base class for its errors
-        log.info("%s runs as it is, without the faster graph: %s: %s", path.name, type(error).__name__, error)
+        log.info("%s is loaded without the faster graph: %s: %s", path.name, type(error).__name__, _told(error))
         return None
 
 
-def _session(graph: str | bytes, threads: int) -> ort.InferenceSession:
-    return ort.InferenceSession(graph, _options(threads), providers=["CPUExecutionProvider"])
+def _tuned_graph(path: Path, size: tuple[int, int], output: int) -> bytes | None:
+    """See :func:`.tuning.tuned`; the runtime judges the file before ONNX sees more of it than bytes."""
+    model = tunable(path)
+    if model is None:
+        return None
+    _session(str(path), _as_written())
+    return tuned(model, size, output)
+
+
+def _session(graph: str | bytes, options: ort.SessionOptions) -> ort.InferenceSession:
+    """Without the "fallback", which prints an error and loads the same again for the same provider.
+
+    Only that fallback needs a graph's bytes again, so they are not kept for it: they are as large as the file.
+    """
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    session._model_bytes = None  # noqa: SLF001
+    return session
+
+
+def _as_written() -> ort.SessionOptions:
+    """For a session that never runs: all the checks and none of the work that makes a graph fast."""
+    options = _options(threads=1)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    return options
 
 
 def _options(threads: int) -> ort.SessionOptions:
@@ -127,4 +150,9 @@ def _translated(error: Exception, name: str) -> Exception:
         return Interrupted()
     if any(sign in text for sign in _OUT_OF_MEMORY):
         return MemoryError(text)
-    return Refusal("model.graph", model=name, problem=text.splitlines()[0][:300] if text else type(error).__name__)
+    return Refusal("model.graph", model=name, problem=_told(error))
+
+
+def _told(error: Exception) -> str:
+    """The first line of an error; the others repeat the graph."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -1,7 +1,8 @@
 """The engine without processes: a maker in a thread of this process, behind the same queue.
 
-For the command line, for callers who embed the library, and as the second implementation that keeps the contract
-honest. It cannot survive what kills a process: no memory limit is kept, a hang keeps its slot, a crash takes all along.
+For callers who embed the library where no process can be started, and as the second implementation that keeps the
+contract honest; the server and the command line use :mod:`mattegate.cutout.engine.pool`. It cannot survive what kills a
+process: no memory limit is kept, a hang keeps its slot, a crash takes all along.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The models of one home: what is known, installed, offered, and how to get one that is ready to load.
 
-This is the front door of the package. Workers call :func:`open_model`; everyone else makes a :class:`ModelLibrary`.
+This is the front door of the package: :class:`ModelLibrary`, for workers and everyone else.
 """
 
 from __future__ import annotations
@@ -179,11 +179,6 @@ class ModelLibrary:
         if offered and spec.name not in {self.catalogue.resolve(name).name for name in offered}:
             problem = "it is not in models.offered"
             raise Refusal("model.not_enabled", model=spec.name, problem=problem, offered=", ".join(offered))
-
-
-def open_model(name: str, settings: Settings) -> OpenedModel:
-    """The model to load for ``name``; see :meth:`ModelLibrary.open`."""
-    return ModelLibrary(settings).open(name)
 
 
 @contextmanager

@@ -10,8 +10,6 @@ from mattegate.doctor.clue import Clue
 from mattegate.doctor.observation import Observation
 
 _ORIGIN: Final = "reading of the AWS answer"
-EXPLAINED: Final = ("missing_token", "no_route", "not_a_signature", "no_route_with_header", "forbidden.key")
-"""Signatures of API Gateway that clues of this room explain, each of an answer; of a log with ``log.`` before it."""
 
 
 def clue_of(

@@ -51,33 +51,6 @@ CHROMIUM: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What stands behind :data:`BLOCKED`, by the name that the DevTools protocol gives it (``Network.CorsError``)."""
 
-CAUSES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "MissingAllowOriginHeader": "cors.no_allow_origin",
-        "PreflightMissingAllowOriginHeader": "cors.preflight_no_allow_origin",
-        "MultipleAllowOriginValues": "cors.doubled_allow_origin",
-        "PreflightMultipleAllowOriginValues": "cors.doubled_allow_origin",
-        "InvalidAllowOriginValue": "cors.origin_mismatch",
-        "PreflightInvalidAllowOriginValue": "cors.origin_mismatch",
-        "AllowOriginMismatch": "cors.origin_mismatch",
-        "PreflightAllowOriginMismatch": "cors.origin_mismatch",
-        "WildcardOriginNotAllowed": "cors.star_with_credentials",
-        "PreflightWildcardOriginNotAllowed": "cors.star_with_credentials",
-        "InvalidAllowCredentials": "cors.credentials_missing",
-        "PreflightInvalidAllowCredentials": "cors.credentials_missing",
-        "PreflightInvalidStatus": "cors.preflight_status",
-        "PreflightDisallowedRedirect": "cors.preflight_redirect",
-        "InvalidAllowMethodsPreflightResponse": "cors.list_malformed",
-        "InvalidAllowHeadersPreflightResponse": "cors.list_malformed",
-        "MethodDisallowedByPreflightResponse": "cors.method_not_allowed",
-        "HeaderDisallowedByPreflightResponse": "cors.header_not_allowed",
-        "RedirectContainsCredentials": "cors.redirect_blocked",
-        "LocalNetworkAccessPermissionDenied": "cors.private_network",
-    }
-)
-"""The cause that a console alone points to. The answers themselves may tell more, see :mod:`.judge`."""
-
-
 _WITH_CREDENTIALS: Final = frozenset({"WildcardOriginNotAllowed", "InvalidAllowCredentials"})
 _WITH_A_VALUE: Final = frozenset({"MultipleAllowOriginValues", "InvalidAllowOriginValue", "AllowOriginMismatch"})
 

@@ -1,7 +1,4 @@
-"""Which account a server's workers run as: by nginx's ``user`` directive, or by a running process.
-
-What the kernel says of a running process (``/proc/PID/status``) is the truth; everything else says what it should be.
-"""
+"""Which account a server's workers run as, by nginx's ``user`` directive and the users and groups of a machine."""
 
 from __future__ import annotations
 
@@ -16,9 +13,6 @@ from mattegate.doctor.files.acl import Account
 
 BUILT_IN: Final = "nobody"
 """nginx's user where neither the configuration nor the build names one; Debian builds with ``www-data``."""
-_DAC_OVERRIDE: Final = 1 << 1
-_DAC_READ_SEARCH: Final = 1 << 2
-_STATUS: Final = re.compile(r"^(Uid|Gid|Groups|CapEff):[ \t]*([0-9a-fA-F \t]*)$", re.MULTILINE)
 
 
 class UnknownAccount(Exception):  # noqa: N818 - the state of what was asked for
@@ -115,19 +109,3 @@ def nginx_worker(user: Sequence[str], accounts: Accounts, *, master: Account | N
     name, *group = user or (BUILT_IN,)
     # Without a group of its own, the directive means the group that is called like the user.
     return named(name, accounts, group=group[0] if group else name)
-
-
-def from_status(text: str, *, name: str = "") -> Account:
-    """The account of a running process, by its ``/proc/PID/status``. Raises :class:`UnknownAccount`.
-
-    Files are judged by the fourth of its numbers, the file system's.
-    """
-    found = dict(_STATUS.findall(text))
-    try:
-        uid, gid = int(found["Uid"].split()[3]), int(found["Gid"].split()[3])
-        groups = {int(number) for number in found.get("Groups", "").split()}
-        capabilities = int(found.get("CapEff", "0"), 16)
-    except (KeyError, IndexError, ValueError) as error:
-        raise UnknownAccount("this is not a /proc/PID/status: its Uid and Gid lines are missing or cut") from error
-    overrides, searches = bool(capabilities & _DAC_OVERRIDE), bool(capabilities & _DAC_READ_SEARCH)
-    return Account(uid, frozenset(groups | {gid}), name, overrides=overrides, searches=searches)

@@ -85,12 +85,6 @@ def parse_acl(raw: bytes) -> Acl:
         raise BadAcl(f"an entry of the POSIX ACL is for nobody known: {error}") from error
 
 
-def raw_acl(acl: Acl) -> bytes:
-    """The bytes of a list, as the kernel takes them."""
-    ordered = sorted(acl, key=lambda entry: (entry.tag, entry.id))
-    return _HEADER.pack(_VERSION) + b"".join(_ENTRY.pack(one.tag, one.rights, one.id) for one in ordered)
-
-
 @dataclass(frozen=True, slots=True)
 class Account:
     """Who asks."""

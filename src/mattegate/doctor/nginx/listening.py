@@ -23,7 +23,6 @@ class Listen:
     port: int
     tls: bool
     default: bool
-    proxy_protocol: bool
     socket: tuple[str, int] = field(init=False)
     """Servers of one socket are told apart by name. It is asked for once for each server and request."""
 
@@ -59,7 +58,7 @@ def servers_of(http: Scope) -> Servers:
 def _server(scope: Scope) -> Server:
     lines = scope.own("listen")
     all_tls = scope.switched_on("ssl")
-    listens = [_listen(line.args, tls=all_tls) for line in lines] or [Listen("*", 80, all_tls, False, False)]
+    listens = [_listen(line.args, tls=all_tls) for line in lines] or [Listen("*", 80, all_tls, False)]
     names = [
         name.lower() if not name.startswith("~") else name for line in scope.own("server_name") for name in line.args
     ]
@@ -74,7 +73,6 @@ def _listen(args: Sequence[str], *, tls: bool) -> Listen:
         port,
         tls or "ssl" in options or "quic" in options,
         bool(options & {"default_server", "default"}),
-        "proxy_protocol" in options,
     )
 
 

@@ -37,8 +37,6 @@ class Certificate:
     not_after: datetime
     names: tuple[str, ...]
     """The subject's alternative names; the common name where there are none."""
-    self_issued: bool
-    """Whether issuer and subject are the same."""
 
     @property
     def validity(self) -> str:
@@ -61,10 +59,10 @@ def _parse(der: bytes) -> Certificate:
     _, certificate = next(_items(der))
     _, to_be_signed = next(_items(certificate))
     members = [item for item in _items(to_be_signed) if item[0] != _VERSION]
-    _, _, issuer, validity, subject = members[:5]
+    _, _, _, validity, subject = members[:5]
     start, end = (_time(item) for item in list(_items(validity[1]))[:2])
     names = tuple(name for item in members if item[0] == _EXTENSIONS for name in _alternative_names(item[1]))
-    return Certificate(start, end, names or tuple(_common_names(subject[1])), issuer == subject)
+    return Certificate(start, end, names or tuple(_common_names(subject[1])))
 
 
 def _items(data: bytes) -> Iterator[_Item]:

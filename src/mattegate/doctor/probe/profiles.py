@@ -33,7 +33,6 @@ class Profile:
     """One kind of client."""
 
     name: str
-    user_agent: str
     dressed: Callable[[Ask], Headers]
 
     def ask(self, base: Ask) -> Ask:
@@ -67,9 +66,9 @@ def _postman(base: Ask) -> Headers:
 
 
 PROFILES: Final = (
-    Profile("curl", CURL, _curl),
-    Profile("python-requests", REQUESTS, _requests),
-    Profile("Postman", POSTMAN, _postman),
+    Profile("curl", _curl),
+    Profile("python-requests", _requests),
+    Profile("Postman", _postman),
 )
 """Clients that know no origin. A browser's request depends on the page: :func:`browser`."""
 

@@ -24,7 +24,6 @@ from mattegate.doctor.prove.page import Page, place
 from mattegate.doctor.prove.passing import Passing
 from mattegate.doctor.prove.paths import Paths
 
-CONFIG: Final = "nginx.conf"
 _MAIN_ONLY: Final = frozenset({"http", "events", "stream", "mail", "load_module", "worker_processes", "pid", "daemon"})
 _HTTP_ONLY: Final = frozenset(
     {"server", "upstream", "map", "geo", "split_clients", "limit_req_zone", "limit_conn_zone"}

@@ -1,4 +1,4 @@
-"""engine: the work itself, and whatever else went wrong behind the gate."""
+"""engine: the work itself, and whatever else went wrong behind the gate, which is told in its own name."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from mattegate.vocabulary.facts import FactName
 
 
 def judge(case: Case) -> Finding | FactName:
-    """Refuse what the work on the image ended with."""
+    """Refuse what the work on the image, or an endpoint of another kind, ended with."""
     return stage_finding("engine", case)

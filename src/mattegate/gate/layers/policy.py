@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from mattegate.gate.asking_policies import judged, lets_through
 from mattegate.gate.case import Case
 from mattegate.gate.layers.network import undeclared_proxy
 from mattegate.gate.networks import bound_networks, parse_address
 from mattegate.gate.origins import bound_origins
 from mattegate.gate.paths import judged_whole
-from mattegate.gate.policies.judging import judged, lets_through
 from mattegate.vocabulary.decision import Effect, Finding
 from mattegate.vocabulary.facts import FactName, KeyView, Plain
 

@@ -3,7 +3,8 @@
 0. Whatever is refused here or behind is on record like the refusals of the data plane, so that ``why`` explains it.
 
 1. A page of another name that resolves here (DNS rebinding) is told nothing, not even whether there is an admin.
-2. Without the token nothing of the request but its head is looked at, and every path answers the same.
+2. Without the token nothing of the request but its head is looked at, and every path answers the same; but for
+   liveness and the page of reasons, which tell nothing of this installation.
 3. What the application raises goes on to the envelope, which answers it like every other refusal.
 """
 
@@ -19,6 +20,7 @@ from mattegate.gate.hosts import Hosts, plain_host
 from mattegate.ledger.desk_admins import ADMIN_PREFIX
 from mattegate.ledger.protocols import Unavailable
 from mattegate.serving.access import client_address
+from mattegate.serving.admin.pages import page_paths
 from mattegate.serving.bookkeeping import unavailable
 from mattegate.serving.evidence import Evidence
 from mattegate.serving.exchange import Exchange
@@ -53,7 +55,7 @@ class Guard:
         self._parts = parts
         self._hosts = Hosts.of(parts.settings.admin.hosts, "admin.hosts")
         self._bodies = SmallBodies(parts.settings.upload)
-        self._public = {LIVENESS, *([METRICS] if parts.open_metrics else [])}
+        self._public = {LIVENESS, *([METRICS] if parts.open_metrics else []), *page_paths(parts.settings.server)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request pass. Raises :class:`Refusal`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -11,7 +11,7 @@ from mattegate.ledger.control import KeyRow
 from mattegate.serving.admin.identities import id_of
 from mattegate.serving.admin.parts import Actor, AdminParts, Parts
 from mattegate.serving.admin.shown import KeyList, KeyShown, NewKeyShown, paged
-from mattegate.serving.moments import moment
+from mattegate.serving.key_terms import KeyTerms
 from mattegate.serving.small_body import Strict
 from mattegate.signing.keys import Minted
 from mattegate.vocabulary.refusal import Refusal
@@ -19,34 +19,18 @@ from mattegate.vocabulary.refusal import Refusal
 router = APIRouter(prefix="/keys", tags=["keys"])
 
 LONGEST_OVERLAP_S: Final = 366 * 86_400.0
-Moment = str | float | None
 State = Literal["active", "disabled", "revoked"]
 
 
-class NewKey(Strict):
+class NewKey(KeyTerms):
     """A key for an identity, by its id or name. An empty list means: any."""
 
     identity: str
-    name: str = ""
     environment: str = "prod"
-    expires_at: Moment = Field(default=None, description="RFC 3339 or Unix seconds; null: never.")
-    scopes: list[str] | None = Field(default=None, description="null: all of the identity's.")
-    addresses: list[str] = Field(default=[])
-    origins: list[str] = Field(default=[])
-    models: list[str] = Field(default=[])
-    url_hosts: list[str] = Field(default=[])
 
 
-class KeyChange(Strict):
+class KeyChange(KeyTerms):
     """What is left out stays."""
-
-    name: str = ""
-    expires_at: Moment = None
-    scopes: list[str] | None = None
-    addresses: list[str] = Field(default=[])
-    origins: list[str] = Field(default=[])
-    models: list[str] = Field(default=[])
-    url_hosts: list[str] = Field(default=[])
 
 
 class Rotation(Strict):
@@ -97,7 +81,7 @@ async def list_keys(
 @router.post("", status_code=201)
 async def create_key(parts: Parts, actor: Actor, body: NewKey) -> NewKeyShown:
     """A new key. Its text stands in this answer and nowhere else."""
-    values = _values(body)
+    values = body.values()
     minted = await parts.act(parts.desk.create_key, values.pop("identity"), actor=actor, **values)
     return await _made(parts, minted)
 
@@ -123,7 +107,7 @@ async def see_key(parts: Parts, key_id: str) -> KeyShown:
 @router.patch("/{key_id}")
 async def change_key(parts: Parts, actor: Actor, key_id: str, body: KeyChange) -> KeyShown:
     """Another name, expiry, scopes, addresses, origins, models or hosts of images."""
-    return KeyShown.of(await parts.act(parts.desk.update_key, key_id, actor=actor, **_values(body)))
+    return KeyShown.of(await parts.act(parts.desk.update_key, key_id, actor=actor, **body.values()))
 
 
 @router.post("/{key_id}/rotate", status_code=201)
@@ -162,10 +146,3 @@ def found(parts: AdminParts, key_id: str) -> KeyRow:
 async def _made(parts: AdminParts, minted: Minted) -> NewKeyShown:
     row = await parts.act(found, parts, minted.id)
     return NewKeyShown(id=minted.id, key=minted.text, stored=KeyShown.of(row))
-
-
-def _values(body: NewKey | KeyChange) -> dict[str, Any]:
-    given = body.given()
-    if given.get("expires_at") is not None:
-        given["expires_at"] = moment("expires_at", given["expires_at"])
-    return given

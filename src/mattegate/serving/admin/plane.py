@@ -24,8 +24,10 @@ from mattegate.serving.admin import (
     usage,
 )
 from mattegate.serving.admin.guard import Carrying, Guard, raise_on
+from mattegate.serving.admin.pages import add_pages
 from mattegate.serving.admin.parts import AdminParts, place
 from mattegate.serving.envelope import Envelope
+from mattegate.serving.feeding import feeding
 from mattegate.serving.routes import REASONS_PATH
 
 PREFIX: Final = "/admin/v1"
@@ -82,11 +84,12 @@ def create_admin_plane(parts: AdminParts) -> ASGIApp:
     place(parts, app.state)
     app.include_router(_everything())
     app.include_router(house.root, responses=_refusals())
+    add_pages(app, parts.settings)
     app.add_middleware(Carrying)
     for kind in (HTTPException, RequestValidationError):
         app.add_exception_handler(kind, raise_on)
     docs = parts.settings.server.prefix + REASONS_PATH
-    return Envelope(Guard(app, parts), gatehouse=parts.gatehouse, docs=docs)
+    return Envelope(Guard(app, parts), gatehouse=parts.gatehouse, docs=docs, observe=feeding(parts.metrics))
 
 
 def _everything() -> APIRouter:

@@ -23,12 +23,14 @@ from mattegate.serving.proving.tokens import PROOF_RULES, possession_of, proof_u
 from mattegate.serving.routes import TOKEN_PATH
 from mattegate.serving.small_body import SmallBodies
 from mattegate.signing.message import Message, Verdict
-from mattegate.signing.tokens.binding import Possession
+from mattegate.signing.tokens.binding import Possession, meets
 from mattegate.signing.tokens.causes import Cause
+from mattegate.signing.tokens.challenge import description_of
 from mattegate.signing.tokens.client_auth import presented_client, read_form
 from mattegate.signing.tokens.dpop import Proof, verify_proof
 from mattegate.signing.tokens.mint import AccessGrant, mint_access
 from mattegate.signing.tokens.oauth import OAuthAnswer, OAuthError, error_answer, token_answer
+from mattegate.signing.tokens.rules import Binding
 from mattegate.vocabulary.facts import Outcome
 from mattegate.vocabulary.refusal import Refusal
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from mattegate.config.settings import Settings
+    from mattegate.gate.rules import Rules
     from mattegate.serving.gatehouse import Gatehouse
     from mattegate.serving.oauth.clients import Clients
     from mattegate.serving.proving.own_keys import OwnKeys
@@ -46,6 +49,11 @@ if TYPE_CHECKING:
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _GRANT: Final = "client_credentials"
+_HOW_TO_BIND: Final = {
+    Binding.DPOP: "Send a proof in the header DPoP (RFC 9449).",
+    Binding.MTLS: "Connect with a client certificate (RFC 8705).",
+    Binding.ANY: "Send a proof in the header DPoP (RFC 9449), or connect with a client certificate (RFC 8705).",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class TokenEndpoint:
         if form.get("resource", issuer) != issuer:
             raise request_denied(OAuthError.INVALID_TARGET, f"tokens are for {issuer} alone")
         bound = await self._possession(request, walk, key)
+        _require_binding(bound, walk.rules)
         life_s = lifetime_s(key, self.settings.tokens.minutes, walk.attempt.at)
         grant = AccessGrant(issuer, issuer, key.identity.id, key.id, scopes, life_s, bound)
         token = mint_access(self.keys.signing, grant, at=walk.attempt.at, token_id=new_token_id())
@@ -162,6 +171,20 @@ def _scopes(asked: str, key: KeyView, walk: Walk) -> tuple[str, ...]:
         facts = {"scope": beyond[:200] or "(any)", "given": given}
         raise Denied(OAuthError.INVALID_SCOPE, told, Cause.INSUFFICIENT_SCOPE.value, dict(facts))
     return wanted
+
+
+def _require_binding(bound: Possession, rules: Rules) -> None:
+    """Raise ``Denied`` for a token that would be taken nowhere: it is not bound as the operator asks.
+
+    Neither RFC 8705 nor RFC 9449 has a code for a proof that is missing here; it is a request that lacks something
+    (RFC 6749, section 5.2).
+    """
+    required = Binding(rules.rulebook.tokens.binding)
+    if meets(bound, required):
+        return
+    verdict = Verdict(Cause.BINDING_REQUIRED, {"required": required.value})
+    told = f"{description_of(verdict)} {_HOW_TO_BIND[required]}"
+    raise Denied(OAuthError.INVALID_REQUEST, told, verdict.code, verdict.facts)
 
 
 def _response(answer: OAuthAnswer, more: Mapping[str, str] | None = None) -> Response:

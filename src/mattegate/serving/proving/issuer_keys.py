@@ -73,6 +73,11 @@ class IssuerKeys:
             return None
         return keys if keys != than else None
 
+    async def aclose(self) -> None:
+        """Ask nobody any more."""
+        for _, remote in self._kept.values():
+            await remote.aclose()
+
     def _remote(self, issuer: TokenIssuer) -> RemoteKeys[KeySet]:
         place = (issuer.issuer, issuer.jwks_uri, issuer.inner_hosts, issuer.stale_s)
         known = self._kept.get(issuer.name)

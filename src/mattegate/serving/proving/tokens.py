@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mattegate.gate.address import host_of, proto_of
+from mattegate.ledger.meter_idempotency import REPLAYS
 from mattegate.signing.message import Verdict
 from mattegate.signing.tokens import stated as tokens
 from mattegate.signing.tokens.binding import Possession, thumbprint_of
@@ -153,7 +154,10 @@ def _browser(claims: TokenClaims, minted_by: KeyView, walk: Walk) -> ProofFact:
 
 def _image(allowance: BrowserAllowance) -> Uses:
     subject, until = f"browser:{allowance.client_id}", allowance.expires + _LATER_S
-    return Uses(subject, allowance.token_id, until, most=allowance.images, reason="token.used_up")
+    return Uses(
+        subject, allowance.token_id, until, most=allowance.images, reason="token.used_up",
+        repeats=allowance.images * REPLAYS,
+    )  # fmt: skip
 
 
 def _foreign(claims: TokenClaims, rules: TokenRules, walk: Walk, keys: Snapshot) -> ProofFact:

@@ -44,7 +44,7 @@ def check_binding(bound: Confirmation, required: Binding, shown: Possession) -> 
     _check_one(bound.key, shown.key, "key (DPoP)")
     if shown.key and not bound.key:
         raise Refused(Cause.BINDING_MISMATCH, binding="no key, although it came with a proof of one")
-    if not _meets(bound, required):
+    if not meets(bound, required):
         raise Refused(Cause.BINDING_REQUIRED, required=required.value)
 
 
@@ -55,7 +55,8 @@ def _check_one(bound: str, shown: str, what: str) -> None:
         raise Refused(Cause.BINDING_MISMATCH, binding=f"another {what} than the one that was shown")
 
 
-def _meets(bound: Confirmation, required: Binding) -> bool:
+def meets(bound: Confirmation | Possession, required: Binding) -> bool:
+    """Whether a token that is bound to this, or would be, is bound as the rule asks."""
     return {
         Binding.NONE: True,
         Binding.DPOP: bool(bound.key),

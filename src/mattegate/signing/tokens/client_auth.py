@@ -26,8 +26,6 @@ class SecretClient:
 
     client_id: str
     secret: str = field(repr=False)
-    basic: bool = True
-    """Whether it came in ``Authorization``, and a refusal must challenge there (RFC 6749, section 5.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def presented_client(authorization: Sequence[str], form: Mapping[str, str]) -> S
 
 
 def _in_form(form: Mapping[str, str]) -> SecretClient:
-    return SecretClient(_client_id(form.get("client_id", "")), form["client_secret"], basic=False)
+    return SecretClient(_client_id(form.get("client_id", "")), form["client_secret"])
 
 
 def _basic(value: str) -> SecretClient:

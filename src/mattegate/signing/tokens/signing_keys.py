@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha512
 from typing import Final, Literal
 
@@ -71,30 +71,11 @@ class SigningKeySet:
 
     current: SigningKey
     previous: tuple[Retired, ...] = ()
-    upcoming: SigningKey | None = None
-    """Published, not signing yet."""
-
-    def rotated(self, new: SigningKey | None = None, *, at: float, overlap_s: float) -> SigningKeySet:
-        """Let ``new``, or the upcoming key, sign from ``at`` on; the current one verifies ``overlap_s`` seconds more.
-
-        The overlap must cover the longest lifetime of a token and the leeway. Raises ``ValueError`` where there is no
-        other key.
-        """
-        successor = new or self.upcoming
-        if successor is None or successor.public.thumbprint == self.current.public.thumbprint:
-            raise ValueError("there is no other key to rotate to")
-        living = tuple(retired for retired in self.previous if retired.until > at)
-        return SigningKeySet(successor, (Retired(self.current.public, at + overlap_s), *living))
-
-    def announced(self, new: SigningKey) -> SigningKeySet:
-        """Publish ``new`` ahead of its time."""
-        return replace(self, upcoming=new)
 
     def verifying(self, at: float) -> KeySet:
         """The public keys that tokens of ours may be signed with at ``at``."""
-        ahead = (self.upcoming.public,) if self.upcoming else ()
         living = (retired.public for retired in self.previous if retired.until > at)
-        return KeySet((self.current.public, *ahead, *living))
+        return KeySet((self.current.public, *living))
 
     def public_jwks(self, at: float) -> dict[str, list[dict[str, str]]]:
         """What is published under ``jwks_uri``."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from mattegate.signing.message import Verdict
@@ -17,7 +17,6 @@ from mattegate.signing.tokens.json_object import read_object
 from mattegate.signing.tokens.rules import TokenRules
 
 _SEGMENTS: Final = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
-_CARRIED: Final = re.compile(r"(bearer|dpop) ([!-~]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +29,6 @@ class StatedToken:
     typ: str
     expires: float | None = None
     """Unix seconds, where it states a number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A token in ``Authorization``."""
-
-    scheme: str
-    """``bearer`` or ``dpop``."""
-    text: str = field(repr=False)
-
-
-def carried(authorization: str) -> Carried | None:
-    """The token in a value of ``Authorization``; ``None``: something else, such as an API key.
-
-    RFC 6750, section 2.1; RFC 9449, section 7.1 (whatever follows ``DPoP`` is meant as a token).
-    """
-    found = _CARRIED.fullmatch(authorization)
-    if found is None:
-        return None
-    one = Carried(found[1].lower(), found[2])
-    return one if one.scheme == "dpop" or looks_like_token(one.text) else None
 
 
 def looks_like_token(text: str) -> bool:

@@ -19,7 +19,9 @@ from mattegate.doctor.nginx.review.filesystem import file_clues, taken_for_grant
 from mattegate.doctor.nginx.review.firewalled import MECHANISMS, shown
 from mattegate.doctor.nginx.review.limiting import limits
 from mattegate.doctor.nginx.review.pages import page_clues
-from mattegate.doctor.nginx.review.refusals import bypass, hidden_status, proxy_admitted, refusal, shadow
+from mattegate.doctor.nginx.review.refusals.absence import shadow
+from mattegate.doctor.nginx.review.refusals.access import bypass, proxy_admitted
+from mattegate.doctor.nginx.review.refusals.mechanism import hidden_status, refusal
 from mattegate.doctor.nginx.review.standing import standing
 from mattegate.doctor.nginx.review.unasked import unasked
 from mattegate.doctor.nginx.review.unreadable import unread

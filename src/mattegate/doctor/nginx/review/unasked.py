@@ -27,7 +27,7 @@ from mattegate.doctor.nginx.review.meant import (
     place_of,
     takes_pictures,
 )
-from mattegate.doctor.nginx.review.refusals import conditions
+from mattegate.doctor.nginx.review.refusals.returned import conditions
 from mattegate.doctor.nginx.review.unreadable import unread
 from mattegate.doctor.nginx.sizes import size
 from mattegate.doctor.nginx.values import variables_in
