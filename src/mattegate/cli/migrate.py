@@ -34,8 +34,7 @@ def command(
     """Bring the databases of a home to this version's schema, or look whether that is due.
 
     A server does this by itself when it starts; here it is done beforehand, or beside a running one. It cannot be taken
-    back: an older version refuses a newer file, so save
-    a backup first.
+    back: an older version refuses a newer file, so save a backup first.
     """
     settings = invocation_of(ctx).settings()
     with told():
