@@ -29,7 +29,8 @@ _AWS_ID: Final = re.compile(r"A(?:KI|SI|GP|ID|RO|IP|NP|NV)A[A-Z0-9]{12,124}")
 _SCOPED: Final = re.compile(rf"([A-Za-z0-9_-]{{4,128}})({_SCOPE})")
 _PLACEHOLDER: Final = re.compile(
     r"\$(?:http|arg|cookie|sent_http|upstream|ssl|proxy|remote|auth|jwt|request|secure_link)_\w+|\$[A-Z][A-Z0-9_]{2,}"
-    r"|KEY\.?|\$\{[A-Za-z_]\w*\}|\$?\{\{\s*[\w.$-]{1,64}\s*\}\}|\{[A-Za-z_]\w*\}|<[A-Za-z][\w -]{0,40}>|%[A-Z_]{3,40}%"
+    r"|[A-Z]|…|(?:KEY|TOKEN)\.?|APPCODE|\$\{[A-Za-z_]\w*\}"
+    r"|\$?\{\{\s*[\w.$-]{1,64}\s*\}\}|\{[A-Za-z_][\w.]*\}|<[A-Za-z][\w -]{0,40}>|%[A-Z_]{3,40}%"
     r"|(?i:undefined|absent|null|none|nil|true|false|nan|your[_-]?(?:api[_-]?)?(?:key|token)(?:[_-]here)?|\.{3}|x{3,8}|\*{3,12})"
 )
 """A name where a value was meant, or a value that a program made of nothing: the finding itself, and no secret."""
@@ -105,6 +106,29 @@ def is_basic(value: str) -> bool:
         return b":" in b64decode(value + "=" * (-len(value) % 4), validate=True)
     except (BadBase64, ValueError):
         return False
+
+
+_LITERAL: Final = re.compile(rf"{MARK}|\[(?:\\.|[^\]\\]){{0,400}}\]|\\.|\{{[\d,]{{1,9}}\}}|(?P<literal>[\w-]{{3,400}})")
+_SCHEME: Final = re.compile(r"(?i)bearer|basic|digest|token")
+
+
+def hide_literals(pattern: str) -> str:
+    """A regular expression without the words it asks for: its anchors, classes and counts, and a scheme, stay."""
+
+    def hidden(found: re.Match[str]) -> str:
+        literal = found["literal"]
+        return found[0] if literal is None or _SCHEME.fullmatch(literal) else hide(literal)
+
+    return _LITERAL.sub(hidden, pattern)
+
+
+_TURNS: Final = re.compile(r"(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]")
+_LEAST_TURNS: Final = 3
+
+
+def looks_drawn(word: str) -> bool:
+    """Whether a word has letters and digits as only what was drawn by chance has: in turns."""
+    return len(_TURNS.findall(word)) >= _LEAST_TURNS
 
 
 def looks_secret(value: str) -> bool:

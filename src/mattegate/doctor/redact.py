@@ -14,10 +14,13 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from mattegate.doctor.concealment import MARK, hide, hide_shapes, is_basic, looks_secret
+from mattegate.doctor.concealment import MARK, hide, hide_shapes, is_basic, looks_drawn, looks_secret
 from mattegate.doctor.observation import Headers
-from mattegate.doctor.secret_kinds import STEMS, hide_authorization, hide_cookies, kind_of
+from mattegate.doctor.secret_calls import hide_arguments
+from mattegate.doctor.secret_kinds import STEMS, hide_authorization, kind_of
+from mattegate.doctor.secret_lines import hide_lines
 from mattegate.doctor.secret_members import hide_members
+from mattegate.doctor.secret_options import hide_options, is_file_name
 
 # --- control characters ------------------------------------------------------------------------------------------
 
@@ -42,6 +45,19 @@ def redact(text: str) -> str:
     """``text`` with its secrets hidden, each reduced to the hints that a diagnosis needs."""
     if _TRIGGER.search(text.casefold()) is None:
         return text
+    for _ in range(_MOST_PASSES):
+        hidden = _hide_once(text)
+        if hidden == text:
+            break
+        text = hidden
+    return text
+
+
+_MOST_PASSES: Final = 4
+"""What is hidden may bring a name and a value together that stood apart; mostly the second look finds nothing."""
+
+
+def _hide_once(text: str) -> str:
     for hide_some in _HIDING:
         text = hide_some(text)
     return text
@@ -66,7 +82,9 @@ def safe_header(name: str, value: str) -> str:
 
 # --- other places ------------------------------------------------------------------------------------------------
 
-_PEM: Final = re.compile(r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)([^-]*+)")
+_PEM: Final = re.compile(
+    r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)((?:[A-Za-z0-9+/=:,.() \t\r\n\\]|-(?!----))*+)"
+)
 _NAME_VALUE: Final = re.compile(
     r"(\\?\"(?i:name|key|header|id)\\?\"\s{0,20}:\s{0,20}\\?\"(?P<name>[\w.-]{1,64})\\?\"\s{0,20},\s{0,20}"
     r"\\?\"(?i:value)\\?\"\s{0,20}:\s{0,20}\\?\")(?P<value>(?:[^\"\\]|\\[^\"])*+)"
@@ -78,53 +96,53 @@ _VALUE_NAME: Final = re.compile(
 _FORM_PART: Final = re.compile(
     r"(name=\"(?P<name>[\w.-]{1,64})\"[^\n]{0,200}\n(?:[A-Za-z-]{1,40}:[^\n]{0,200}\n){0,4}\r?\n)(?P<value>[^\r\n]+)"
 )
+_PATH: Final = re.compile(
+    rf"(hooks\.slack\.com/(?:services|workflows)/(?:\w{{1,40}}/){{1,3}}|bot(?<=/bot)(?=\d{{5,20}}:)|webhooks/\d{{1,30}}/)({MARK}|[\w:-]{{8,400}})"
+)
+"""Addresses that are secrets as a whole: of web hooks."""
+_DRAWN: Final = re.compile(
+    r"(?i)([?&](?:code|state|nonce|ticket|assertion|saml(?:request|response))="
+    r"|/(?:reset(?:-password)?|password-reset|confirm|activate)/)"
+    rf"({MARK}|(?:\d/)?[^\s&\"'<>#/?;,]{{12,4096}})"
+)
+"""What opens something once, where it looks drawn: ``?code=403`` is none."""
 _URL: Final = re.compile(rf"(://)([^\s/:@?#\"'<>]{{0,256}})(:?)({MARK}|[^\s/@\"'<>]{{0,512}})@")
-_OPTION: Final = re.compile(
-    r"((?:^|\s)(?:-u|-U|-a|--user|--proxy-user|--auth)(?:[ =]?\^?[\"']?))"
-    rf"([^\s:'\"]{{0,200}}):({MARK}|[^\s'\"]{{1,400}})"
-)
-_HANDLERS: Final = r"(?:proxy|fastcgi|uwsgi|scgi|grpc|memcached)_pass"
-"""Lines of nginx that look like options where a change takes them away."""
-_NAMED_OPTION: Final = re.compile(
-    rf"((?:^|\s)--?(?!{_HANDLERS}\b)([A-Za-z][\w-]{{1,40}})[ \t]{{1,4}}[\"']?)"
-    rf"({MARK}|[^\s\"'-][^\s\"']{{3,400}})"
-)
-_PASSWORD_OPTION: Final = re.compile(
-    rf"(\bsshpass -p ?[\"']?|\b(?:mysql|mariadb)\w{{0,16}} (?:[^\n]{{0,200}} )?-p(?=\S))({MARK}|[^\s\"']{{1,200}})"
-)
 _SPOKEN: Final = re.compile(
     r"(?i)((?:api[ _-]?keys?|access[ _-]?keys?|tokens?|secrets?|passw(?:or)?ds?|requirepass|passphrase|credentials?)"
     r"[ \t]{0,4}(?:[:=][ \t]{0,4}|[ \t](?:is|was|value|for user \S{1,64}:)[ \t]{1,4}|[ \t]|(?=[\"'`]))[\"'`]?)"
     rf"({MARK}|[a-z0-9_.+~=-]{{16,400}}+)(?![*/(])"
 )
 """A secret in a sentence, which is known by its look as well: ``the token "…" is expired``."""
-_COOKIE_OPTION: Final = re.compile(r"((?:^|\s)(?:-b|--cookie) ?\^?[\"'])(?=[^\"'\n=]{1,200}=)([^\"'\n]{1,8192})")
+_USER_INFO: Final = re.compile(
+    rf"(?<![\w./@:])(?!(?:acct|e?mail|git|mailto|sips?|ssh|urn|xmpp):)([A-Za-z0-9][\w.+-]{{0,63}}:)({MARK}|[^\s/@:\"'<>,;]{{1,256}})(?=@(?!sha\d)[\w-]+\.[\w.-]+)"
+)
+"""What stands before a host without its scheme, as nginx sends it on."""
 _ECHOED: Final = re.compile(rf"(')({MARK}|[^'\n]{{1,8192}})(?=' not a valid key=value pair)")
 _SECURE_LINK: Final = re.compile(r"(secure_link_(?:md5|secret)[ \t]+)([^;\n]{1,400})")
-_FILE_NAME: Final = re.compile(
-    r"\.(?:pem|key|crt|cer|p12|pfx|jks|txt|conf|json|ya?ml|toml|env|php|html?|example|local|com|net|org)$"
-)
-_TURNS: Final = re.compile(r"(?<=[A-Za-z])\d|(?<=\d)[A-Za-z]")
-_LEAST_TURNS: Final = 3
 _CLEAR_WORD: Final = re.compile(rf"\$\w+|{MARK}|[^\s\"'$]+")
 _SCHEME_VALUE: Final = re.compile(
     r"(?i)\b(bearer|basic|negotiate|ntlm)((?:\\? |\t|%20|%2520|\+)+)(?!realm=)"
     r"((?:[a-z0-9._~+/=-]|%[0-9a-f]{2}){6,}+)(?!\*)"
 )
 _TRIGGER: Final = re.compile(
-    rf"{STEMS}|aiza|akia|asia|bearer|basic|dev|eyj|gh[oprsu]_|glpat|hf_|live|negotiate|ntlm|private|prod|pk[_-]|rk[_-]"
-    r"|rmbg|sk[_-]|secure_link|test|user|xox|://|-(?<=\s-)[puab]"
+    rf"{STEMS}|aiza|activate/|assertion=|bot\d|code=|confirm/|nonce=|reset/|saml|state=|ticket=|\$|sha}}|akia|asia|bearer|basic|dev|eyj|gh[oprsu]_|glpat|hf_|live|negotiate|ntlm|private|prod|pk[_-]|rk[_-]"
+    r"|rmbg|sk[_-]|secure_link|test|user|xox|://|@|-(?<=\s-)[puabe]"
 )
 """Most lines hold none of these, and are done after one look at them in lower case. Every alternative begins with a
 plain character: that is what makes the look a short one."""
 
 
 def _hide_key_blocks(text: str) -> str:
-    return _PEM.sub(lambda block: f"{block[1]}{_pem_body(block[2])}", text) if "PRIVATE KEY-----" in text else text
+    return _PEM.sub(lambda block: f"{block[1]}{_pem_body(block[2])}", text) if "PRIVATE KEY" in text else text
 
 
 def _pem_body(body: str) -> str:
-    return f"\n{hide(body.strip())}\n" if body.strip() else body
+    """One line; a key that stands in a string keeps to its line."""
+    bare = body.strip()
+    if body.startswith("\\n"):
+        bare = body.removeprefix("\\n").rstrip("\\n")
+        return f"\\n{hide(bare)}\\n"
+    return f"\n{hide(bare)}\n" if bare else body
 
 
 def _hide_pairs(text: str) -> str:
@@ -139,35 +157,21 @@ def _hide_named(pair: re.Match[str]) -> str:
 
 
 def _hide_urls(text: str) -> str:
-    """Passwords in URLs, and those of a command line's options."""
+    """Passwords in URLs, and what their paths and queries say without a name."""
     text = _URL.sub(lambda url: f"{url[1]}{url[2]}{url[3]}{hide(url[4])}@", text)
-    text = _OPTION.sub(lambda option: f"{option[1]}{option[2]}:{hide(option[3])}", text)
-    text = _COOKIE_OPTION.sub(
-        lambda option: f"{option[1]}{hide_cookies(option[2])}" if "=" in option[2] else option[0], text
-    )
+    text = _PATH.sub(lambda path: f"{path[1]}{hide(path[2])}", text)
+    text = _DRAWN.sub(lambda drawn: f"{drawn[1]}{hide(drawn[2])}" if looks_secret(drawn[2]) else drawn[0], text)
+    text = _USER_INFO.sub(lambda user: f"{user[1]}{hide(user[2])}", text) if "@" in text else text
     text = _ECHOED.sub(lambda echo: f"{echo[1]}{hide_authorization(echo[2])}", text)
     return _SECURE_LINK.sub(lambda line: f"{line[1]}{_CLEAR_WORD.sub(_hide_unless_variable, line[2])}", text)
 
 
-def _hide_options(text: str) -> str:
-    """The values of a command's options whose names say secret; files stay."""
-    text = _NAMED_OPTION.sub(_hide_option, text)
-    return _PASSWORD_OPTION.sub(lambda option: f"{option[1]}{hide(option[2])}", text)
-
-
-def _hide_option(option: re.Match[str]) -> str:
-    is_file = option[3].startswith(("/", ".", "@", "~")) or _FILE_NAME.search(option[3])
-    return option[0] if kind_of(option[2]) is None or is_file else f"{option[1]}{hide(option[3])}"
-
-
 def _hide_spoken(text: str) -> str:
-    return _SPOKEN.sub(lambda said: f"{said[1]}{hide(said[2])}" if _mixed(said[2]) else said[0], text)
+    return _SPOKEN.sub(lambda said: f"{said[1]}{hide(said[2])}" if _drawn_by_chance(said[2]) else said[0], text)
 
 
-def _mixed(word: str) -> bool:
-    """Whether a word has letters and digits as only what was drawn by chance has: in turns, and no file's name."""
-    turns = len(_TURNS.findall(word))
-    return turns >= _LEAST_TURNS and _FILE_NAME.search(word) is None
+def _drawn_by_chance(word: str) -> bool:
+    return looks_drawn(word) and not is_file_name(word)
 
 
 def _hide_unless_variable(word: re.Match[str]) -> str:
@@ -187,9 +191,11 @@ def _hide_scheme(found: re.Match[str]) -> str:
 _HIDING: Final = (
     _hide_key_blocks,
     _hide_pairs,
+    hide_arguments,
+    hide_lines,
     hide_members,
     _hide_urls,
-    _hide_options,
+    hide_options,
     _hide_schemes,
     hide_shapes,
     _hide_spoken,

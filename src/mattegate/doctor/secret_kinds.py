@@ -19,7 +19,7 @@ WORDS: Final = (
     r"authori[sz]ation|keys?|tokens?|secrets?|passw(?:or)?ds?|passphrase|pwd|pass|signatures?|sig"
     r"|sess(?:ion)?(?:[_-]?id)?|sid|cookies?|credentials?|jwt"
 )
-STEMS: Final = "authori|key|token|secret|pass|pwd|sig|sess|sid|cookie|credential|jwt"
+STEMS: Final = "auth|key|token|secret|pass|pwd|sig|sess|sid|cookie|credential|jwt"
 """What each of them begins with, in lower case."""
 _SECRET_WORD: Final = re.compile(
     r"\w*(?:tokens?|secrets?|passw(?:or)?ds?|passphrase|pwd|signatures?|cookies?|credentials?|session|sess(?:ion)?id)"
@@ -34,6 +34,8 @@ _HARMLESS_LAST: Final = re.compile(
     r"required|mode|domain|use|prefix|location|method|policy|limit|usage|source|sources|required|"
     r"present|valid|policies|errors?"
 )
+_HANDLER: Final = re.compile(r"(?:proxy|fastcgi|uwsgi|scgi|grpc|memcached)_pass$")
+"""Of nginx: where a request is passed on to."""
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -41,7 +43,7 @@ _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 def kind_of(name: str) -> Hide | None:
     """How the value of a member called ``name`` is hidden; ``None`` where the name says no secret."""
     words = [word.lower() for word in _PARTS.findall(name)]
-    if not words or _HARMLESS_LAST.fullmatch(words[-1]) or words[:2] == ["access", "control"]:
+    if not words or _HARMLESS_LAST.fullmatch(words[-1]) or words[:2] == ["access", "control"] or _HANDLER.search(name):
         return None
     if words[-1] in ("key", "keys") and any(_OPEN_KEY.fullmatch(word) for word in words):
         return None
@@ -78,6 +80,8 @@ def hide_authorization(value: str) -> str:
         return value
     behind = 1 if len(words) > 1 and _SCHEMES.fullmatch(words[0][0]) else 0
     start = words[behind].start()
+    if value.startswith("$(", start):  # a command that says it when it runs
+        return value
     if behind and _has_parameters(value[start:]):
         return value[:start] + _PARAMETERS.sub(_hide_parameter, value[start:])
     if not behind and words[0][0].lower() in ("bearer", "basic", "token"):
@@ -105,6 +109,10 @@ def _hide_quoted(word: str) -> str:
 _COOKIE_NAME: Final = re.compile(r"\s{0,8}[\w!#$%&'*+.^`|~-]{1,128}=")
 
 
+_ATTRIBUTE: Final = re.compile(r"(?i)\s{0,8}(?:path=/|domain=\.?[a-z]|expires=|max-age=\d|samesite=[lns])")
+"""Of a cookie that a script sets."""
+
+
 def hide_cookies(value: str) -> str:
     """The names of the cookies stay; a set one keeps its attributes as well."""
     return ";".join(_hide_cookie(pair) for pair in value.split(";"))
@@ -116,5 +124,7 @@ def _hide_set_cookie(value: str) -> str:
 
 
 def _hide_cookie(pair: str) -> str:
+    if _ATTRIBUTE.match(pair):
+        return pair
     named = _COOKIE_NAME.match(pair)
     return f"{named[0]}{hide(pair[named.end() :])}" if named else hide(pair)

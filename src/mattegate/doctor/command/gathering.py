@@ -4,6 +4,7 @@
 2. The refusals among the observations are asked of the configuration as well: same method, path, host and client.
 3. Signatures look at every observation; a refusal that none of them knows is said to be undecided.
 4. Where it is asked for, the findings that have a change are tried on a real nginx.
+5. The commands that are suggested are fitted to what was given.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mattegate.doctor.answer import Answer
 from mattegate.doctor.attribution import Evidence, join, with_change, with_proof
 from mattegate.doctor.aws.refining import refine
 from mattegate.doctor.clue import Clue
+from mattegate.doctor.command.next_steps import fitted, given_by
 from mattegate.doctor.command.sources import Read, read_source
 from mattegate.doctor.described import described
 from mattegate.doctor.nginx.edits import describe
@@ -85,7 +87,7 @@ def examine(wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Ans
     found.clues += described(observations)
     found.clues += silent_refusals(observations, [read.kind for read in reads])
     answer = join(Evidence(found.clues, found.checked, found.not_checked, found.undecided, found.requests))
-    return _mended(answer, fixes, wanted, tell)
+    return fitted(_mended(answer, fixes, wanted, tell), given_by([*zip(wanted.sources, reads, strict=True)]))
 
 
 def _read(name: str, wanted: Wanted, stdin: BinaryIO, tell: Callable[[str], None]) -> Read:
