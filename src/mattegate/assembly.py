@@ -145,7 +145,7 @@ def serve(settings: Settings, *, on_ready: Callable[[str], None], reread: Callab
 
     with ExitStack() as stack:
         log = stack.enter_context(closing(access.open_access_log(settings.log.file)))
-        access.send_lines_to(log)
+        stack.callback(access.send_lines_to, access.send_lines_to(log))
         gate = stack.enter_context(open_gate(settings))
         tell_keys(gate.books.keyring, settings.ledger_dir)
         tell_missing_tiers(gate.books.keyring.snapshot(), settings)

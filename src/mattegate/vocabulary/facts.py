@@ -153,7 +153,11 @@ class Uses:
     @property
     def repeated(self) -> Uses:
         """What a repeat uses in its place: what pays for new work is left as it is, and the repeats are counted."""
-        return self if self.repeats is None else replace(self, value=f"{self.value} repeated", most=self.repeats)
+        return (
+            self
+            if self.repeats is None
+            else replace(self, value=f"{self.value} repeated", most=self.repeats, repeats=None)
+        )
 
     @property
     def kind(self) -> str:
