@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -43,8 +44,8 @@ def command(
             bring_up(settings.ledger_dir)
         after = standings(settings.ledger_dir)
     if before != after:
-        moved = {standing.file: standing.found for standing in after}
-        note_act(settings, "ledger.migrate", "ledger", {name.replace(".", "_"): to for name, to in moved.items()})
+        versions = {Path(standing.file).stem: standing.found for standing in after}
+        note_act(settings, "ledger.migrate", "ledger", versions)
     _tell(settings, before, after, as_json=as_json)
     if check and not all(standing.current for standing in after):
         raise typer.Exit(_BEHIND)

@@ -12,6 +12,8 @@ from typing import Final
 from mattegate.doctor.concealment import hide
 from mattegate.doctor.secret_kinds import kind_of
 
+_QUOTES: Final = ('"', "'", "`")
+_HINTS: Final = ("(", "auth", "cookies", "credential", "userpwd", "securestring")
 _QUOTED: Final = r"(?P<quote>\\{0,4}[\"'`])(?P<value>(?:(?!(?P=quote))[^\\\n]|\\[^\"'\n]){1,4096})(?P=quote)"
 _USER: Final = r"[\"'`][^\"'`\n]{0,100}[\"'`]\s{0,20},\s{0,20}(?:Some\()?"
 _SCHEME: Final = (
@@ -35,10 +37,6 @@ _NAME_BEHIND: Final = re.compile(
 )
 _COOKIES: Final = re.compile(r"(cookies[\"']?\s{0,4}[=:]>?\s{0,4}\{)([^{}]{1,4096})(?=\})", re.IGNORECASE)
 _COOKIE: Final = re.compile(rf"(?P<before>[\"'`]\s{{0,4}}(?::|=>)\s{{0,4}}){_QUOTED}")
-
-
-_QUOTES: Final = ('"', "'", "`")
-_HINTS: Final = ("(", "auth", "cookies", "credential", "userpwd", "securestring")
 
 
 def hide_arguments(text: str) -> str:

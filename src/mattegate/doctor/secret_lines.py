@@ -47,6 +47,7 @@ _MAPPED: Final = re.compile(
     r"(^|;)(?P<space>\s{0,80})(?!default\b|hostnames\b|include\b|volatile\b|#)(?P<quote>[\"']?)"
     rf"(?P<value>{MARK}|(?<=\")[^\"\n]{{1,400}}|(?<=')[^'\n]{{1,400}}|[^\s\"';]{{1,400}})(?=[\"']?[ \t])"
 )
+_DOCUMENTS: Final = re.compile(r"(?m)(^---[ \t]*$)")
 _KIND: Final = re.compile(r"(?m)^[ \t]{0,20}kind: {0,4}[\"']?Secret\b|\\?\"kind\\?\": {0,4}\\?\"Secret\\?\"")
 _DATA: Final = re.compile(
     r"(?m)^(?P<indent>[ \t]{0,20})(?:data|stringData):[ \t]{0,8}\r?\n(?:(?P=indent)[ \t]{1,20}\S[^\n]*\n?)+"
@@ -76,9 +77,6 @@ def _hide_blocks(text: str) -> str:
         text = _UNDER.sub(_hide_found, text)
     text = _MAP.sub(_hide_map, text) if "map" in text else text
     return "".join(map(_hide_document, _DOCUMENTS.split(text))) if "Secret" in text else text
-
-
-_DOCUMENTS: Final = re.compile(r"(?m)(^---[ \t]*$)")
 
 
 def _hide_found(found: re.Match[str]) -> str:

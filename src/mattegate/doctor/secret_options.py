@@ -14,6 +14,7 @@ from mattegate.doctor.secret_kinds import hide_cookies, kind_of
 
 _DASH: Final = r"-(?<!\S-)"
 """At the beginning of a word."""
+_OPTION: Final = re.compile(rf"{_DASH}[A-Za-z-]|pass(?:in|out) ")
 _VALUE: Final = rf"(?P<value>{MARK}|(?<=\")[^\"\n]{{1,400}}|(?<=')[^'\n]{{1,400}}|[^\s\"'`;]{{1,400}})"
 _USER: Final = re.compile(
     rf"(?P<before>{_DASH}(?:[a-zA-Z]{{0,6}}u|U|a|-user|-proxy-user|-auth|-http-auth|[AP](?<=\bab -.))[ =]?)"
@@ -49,9 +50,6 @@ _FORM_KEY: Final = re.compile(rf"(?P<before>{_DASH}(?:d|-data(?:-\w{{1,10}})?)[ 
 _FILE_NAME: Final = re.compile(
     r"\.(?:pem|key|crt|cer|p12|pfx|jks|txt|conf|json|ya?ml|toml|env|php|html?|example|local|com|net|org)$"
 )
-
-
-_OPTION: Final = re.compile(rf"{_DASH}[A-Za-z-]|pass(?:in|out) ")
 
 
 def is_file_name(word: str) -> bool:

@@ -109,10 +109,15 @@ SIGNING_SINCE: Final = 2
 def version_of(file: Path) -> int:
     """How many scripts a file has seen; the newest version where it cannot be read, so that nothing is made for it."""
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            return _version(connection)
+        return stored_version(file)
     except sqlite3.Error:
         return len(CONTROL)
+
+
+def stored_version(file: Path) -> int:
+    """How many scripts a file has seen; nothing is written. Raises ``sqlite3.Error``."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+        return _version(connection)
 
 
 def migrate(connection: sqlite3.Connection, schema: Sequence[Sequence[str]], *, name: str) -> None:
@@ -127,8 +132,13 @@ def migrate(connection: sqlite3.Connection, schema: Sequence[Sequence[str]], *, 
             for statement in schema[version]:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")
-    if version > len(schema):
-        raise Refusal("home.newer", file=name, found=version, known=len(schema))
+    require_known(version, len(schema), name=name)
+
+
+def require_known(found: int, known: int, *, name: str) -> None:
+    """Raises :class:`Refusal` ``home.newer`` for a file that a newer version wrote."""
+    if found > known:
+        raise Refusal("home.newer", file=name, found=found, known=known)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -5,7 +5,6 @@ Whoever opens a database migrates it anyway; this is for who wants it done, or k
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Final
 
 from mattegate.ledger.connection import answering, open_database
 from mattegate.ledger.control_sqlite import FILE
-from mattegate.ledger.migrations import CONTROL, migrate
+from mattegate.ledger.migrations import CONTROL, migrate, require_known, stored_version
 from mattegate.ledger.notices_sqlite import NOTICES, NOTICES_FILE
 from mattegate.ledger.opening import USAGE_FILE
 from mattegate.ledger.records_reading import DATABASE
@@ -46,7 +45,7 @@ def standings(folder: Path) -> tuple[Standing, ...]:
     """Where the databases stand that are there; nothing is written. Raises ``Unavailable``."""
     with answering("ledger"):
         return tuple(
-            Standing(name, _found(folder / name), len(schema))
+            Standing(name, stored_version(folder / name), len(schema))
             for name, schema in SCHEMAS.items()
             if (folder / name).exists()
         )
@@ -58,13 +57,10 @@ def bring_up(folder: Path) -> None:
     Raises :class:`~mattegate.vocabulary.refusal.Refusal` ``home.newer`` before anything is changed, and
     ``Unavailable``.
     """
-    there = [standing.file for standing in sorted(standings(folder), key=lambda one: one.found <= one.known)]
+    there = standings(folder)
+    for standing in there:
+        require_known(standing.found, standing.known, name=standing.file)
     with answering("ledger"):
-        for name in there:  # those that are newer first, which ends it
-            with closing(open_database(folder / name, synchronous="FULL")) as connection:
-                migrate(connection, SCHEMAS[name], name=name)
-
-
-def _found(file: Path) -> int:
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+        for standing in there:
+            with closing(open_database(folder / standing.file, synchronous="FULL")) as connection:
+                migrate(connection, SCHEMAS[standing.file], name=standing.file)
